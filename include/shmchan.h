@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shmchan: channels between processes in shared memory. This is the one header to include. */
+#ifndef SHMCHAN_H
+#define SHMCHAN_H
+
+#include <shmchan/base.h>
+#include <shmchan/channel.h>
+#include <shmchan/endpoint.h>
+#include <shmchan/send.h>
+#include <shmchan/recv.h>
+#include <shmchan/inspect.h>
+
+#endif

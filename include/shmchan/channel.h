@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Channels as objects: create, open, pass to another process, describe, shut down, unlink, list.
+ *
+ * A `struct chan` is this process's mapping of a channel. It is no endpoint: having one keeps nobody
+ * connected. Endpoints (shmchan/endpoint.h) are attached through it and keep the mapping themselves, so
+ * chan_close() right after attaching is fine. */
+#ifndef SHMCHAN_CHANNEL_H
+#define SHMCHAN_CHANNEL_H
+
+#include <shmchan/base.h>
+
+CHAN_BEGIN
+
+struct chan;
+
+/* Longest name, in bytes, without the NUL. A name has at least one byte, no '/', no control character, and does
+ * not begin with '.'. The object is $SHMCHAN_DIR/shmchan.NAME; SHMCHAN_DIR is /dev/shm unless set, and is
+ * ignored in set-user-ID programs. */
+#define CHAN_NAME_MAX 200
+
+/* Kinds of channel. */
+#define CHAN_QUEUE 0u /* bounded FIFO queue; each message goes to exactly one receiver */
+
+/* How many endpoints of a side may be attached at once. */
+#define CHAN_MANY 0u
+#define CHAN_ONE 1u
+
+/* Lifetimes. */
+#define CHAN_EPHEMERAL 0u /* a side that had an endpoint and has none any more is disconnected for good;
+                           * when the last receiver goes, queued messages are discarded; when the last
+                           * endpoint of all goes, the object is unlinked */
+#define CHAN_DURABLE 1u   /* sides may go to zero and come back, messages stay; ends by chan_shutdown()
+                           * and chan_unlink() */
+
+/* Flags for creating and opening; they concern this process's mapping, not the object. */
+#define CHAN_PREFAULT 0x1u    /* map every page now, so that no page fault comes later */
+#define CHAN_MLOCK 0x2u       /* lock the pages into memory: -ENOMEM or -EPERM where RLIMIT_MEMLOCK forbids it */
+#define CHAN_HUGE_PAGES 0x4u  /* ask for transparent huge pages (a hint; see chan_stat) */
+#define CHAN_READ_ONLY 0x8u   /* open only: map read-only, for inspection; nothing in the channel changes */
+#define CHAN_NO_KEEPER 0x10u  /* start no helper thread: deaths are then noticed by polling every 20 ms in
+                               * calls that block */
+#define CHAN_ANY_OWNER 0x20u  /* open only: accept an object that neither this user nor root owns */
+#define CHAN_UNSEALED 0x40u   /* open by descriptor only: accept one that its sender could truncate, such as
+                               * that of a named channel; a truncation would be SIGBUS here */
+
+struct chan_options {
+    uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
+    uint32_t kind;           /* CHAN_QUEUE */
+    uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64 */
+    uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
+    uint64_t bytes;          /* payload budget beside `messages`: full when either is used up. 0 means
+                              * messages x message_size, but at most the larger of 64 MiB and 4 x message_size.
+                              * It concerns messages above chan_memory.inline_size only */
+    uint32_t endpoints;      /* most endpoints attached at once, 1 .. 1024; 0 means 64 */
+    uint32_t holds;          /* most loans or views that one endpoint may hold, 1 .. 63; 0 means 4 */
+    uint32_t senders;        /* CHAN_MANY or CHAN_ONE */
+    uint32_t receivers;      /* CHAN_MANY or CHAN_ONE */
+    uint32_t lifetime;       /* CHAN_EPHEMERAL or CHAN_DURABLE */
+    uint32_t mode;           /* permission bits of the object, not reduced by the umask; 0 means 0600 */
+    uint32_t group;          /* group of the object; CHAN_NO_GROUP leaves it */
+    uint32_t flags;          /* CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER */
+    uint32_t max_deliveries; /* a message delivered this often and never released is discarded instead of
+                              * being delivered again; 0: no limit */
+    uint32_t reserved;       /* must be 0 */
+};
+
+#define CHAN_NO_GROUP UINT32_MAX
+#define CHAN_OPTIONS_INIT                                                                                    \
+    { .size = sizeof(struct chan_options), .message_size = 4096, .group = CHAN_NO_GROUP }
+
+/* What a channel with these options takes. */
+struct chan_memory {
+    uint64_t total_bytes;  /* of the object, all committed at creation */
+    uint64_t inline_size;  /* messages up to this size live in their block */
+    uint64_t block_bytes;  /* one block: header and inline payload */
+    uint64_t blocks;       /* messages + 2 x (holds + 1) x endpoints */
+    uint64_t unit_bytes;   /* larger messages take whole units ... */
+    uint64_t units;        /* ... of this many */
+    uint64_t record_bytes; /* one endpoint's record */
+};
+
+/* The memory formula, without creating anything:
+ *   total = header page + endpoints x record + messages x 8 + blocks x block + units x 8 + units x unit,
+ * each part rounded up to 128 bytes and the units to a page. NULL options mean CHAN_OPTIONS_INIT.
+ * -EINVAL: an option is out of range. -EFBIG: the sum does not fit. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_memory(const struct chan_options *options, struct chan_memory *out);
+
+/* Create a channel. It appears under its name complete, or not at all. An ephemeral object of that name
+ * whose endpoints are all dead is replaced. NULL options mean CHAN_OPTIONS_INIT. `*out` is released with
+ * chan_close().
+ *   -EEXIST  the name is taken            -ENOSPC -ENOMEM  not enough shared memory: nothing is left behind
+ *   -EFBIG   larger than RLIMIT_FSIZE     -EOPNOTSUPP      the directory's file system has no O_TMPFILE
+ *   -EPERM   group not allowed            -EINVAL -ENAMETOOLONG  name or options
+ * Does not wait for other processes. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_create(const char *name, const struct chan_options *options, struct chan **out);
+
+/* Open an existing channel. `flags`: any of the above.
+ *   -ENOENT   no such object, or an ephemeral one whose endpoints are all dead (it is removed)
+ *   -EACCES   no permission               -EPERM  another user's object without CHAN_ANY_OWNER
+ *   -ELOOP    the name is a symbolic link  -EBADMSG -EPROTONOSUPPORT  not a channel, corrupt, other version
+ * Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_open(const char *name, uint32_t flags, struct chan **out);
+
+/* Open, or create if it does not exist; of racing callers one creates and the others open. An existing
+ * channel must serve what is asked: same kind, multiplicities and lifetime, at least as many messages and
+ * as large ones; else -EEXIST. Flags are those in the options. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_open_or_create(const char *name, const struct chan_options *options,
+                                               struct chan **out);
+
+/* Create a channel that has no name: a memfd, sealed against shrinking and growing. Others get it by inheriting
+ * or receiving its descriptor. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_create_anonymous(const struct chan_options *options, struct chan **out);
+
+/* Map the channel behind a descriptor; the descriptor stays the caller's. -EPERM: it is not sealed against
+ * shrinking, and CHAN_UNSEALED was not given. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_open_fd(int fd, uint32_t flags, struct chan **out);
+
+/* The channel's descriptor (close-on-exec), valid until chan_close(); to pass it over exec, dup() it. Since 0.1. */
+CHAN_API int chan_fd(const struct chan *ch);
+
+/* Pass a channel over a connected UNIX socket (SCM_RIGHTS), one byte of data beside it; receive it so. They
+ * block as the socket does. chan_recv_fd: -ENOMSG if what came carried no descriptor, -EPIPE at end of file.
+ * Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_send_fd(int socket, const struct chan *ch);
+CHAN_API CHAN_MUST_USE int chan_recv_fd(int socket, uint32_t flags, struct chan **out);
+
+/* Release this process's mapping once its endpoints are closed too. NULL is fine. Since 0.1. */
+CHAN_API void chan_close(struct chan *ch);
+
+/* Remove the name. Who has the channel open keeps it. -ENOENT, -EACCES, -EPERM; -EBUSY: another process is just
+ * removing or replacing it. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_unlink(const char *name);
+
+/* End the channel: sends that have not taken effect fail with -EPIPE, receivers get what is queued and
+ * then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_shutdown(struct chan *ch);
+
+/* Calls visit(name, arg) for each object in the directory that has a channel's name (it need not be a
+ * sound one), until visit returns nonzero, which is then returned. The directory is read as it goes.
+ * Since 0.1. */
+CHAN_API int chan_list(int (*visit)(const char *name, void *arg), void *arg);
+
+/* The directory of named channels. Static storage. Since 0.1. */
+CHAN_API const char *chan_dir(void);
+
+/* The name it was created with ("" for an anonymous one); valid until chan_close(). Since 0.1. */
+CHAN_API const char *chan_name(const struct chan *ch);
+
+/* A random 128-bit number that no other channel has. Since 0.1. */
+CHAN_API void chan_id(const struct chan *ch, uint8_t id[16]);
+
+/* 1 if both map the same channel, else 0. Since 0.1. */
+CHAN_API int chan_same(const struct chan *a, const struct chan *b);
+
+/* The options in force (defaults filled in; flags 0). Since 0.1. */
+CHAN_API void chan_options_of(const struct chan *ch, struct chan_options *out);
+
+/* State, as the channel stands at one moment of the call. 0 <= len <= capacity always. len counts messages
+ * that a receive could get now: queued, and given back by dead receivers (so during redelivery is_full
+ * can be false though len == capacity). None of them blocks or changes the channel. Since 0.1. */
+CHAN_API uint64_t chan_capacity(const struct chan *ch);
+CHAN_API uint64_t chan_len(const struct chan *ch);
+CHAN_API uint64_t chan_available(const struct chan *ch); /* sends of inline messages that would not block */
+CHAN_API int chan_is_empty(const struct chan *ch);
+CHAN_API int chan_is_full(const struct chan *ch);
+CHAN_API uint32_t chan_senders(const struct chan *ch);   /* attached now, the dead that were noticed left out */
+CHAN_API uint32_t chan_receivers(const struct chan *ch);
+
+/* closed: shut down, or (ephemeral) a side is disconnected: no further message will be accepted. drained:
+ * closed, and no message is left to receive or in a receiver's hands. Since 0.1. */
+CHAN_API int chan_is_closed(const struct chan *ch);
+CHAN_API int chan_is_drained(const struct chan *ch);
+
+CHAN_END
+
+#endif

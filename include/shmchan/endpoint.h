@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Endpoints: attach as sender or receiver, clone, prepare for a child process, close.
+ *
+ * A handle belongs to one thread at a time and to the process that attached it: after fork() the child's
+ * use of it is -ECHILD, unless it was prepared for the child. Exit without close, exec and death by signal
+ * all count as close: the others notice within 10 ms of the process being gone. */
+#ifndef SHMCHAN_ENDPOINT_H
+#define SHMCHAN_ENDPOINT_H
+
+#include <shmchan/channel.h>
+
+CHAN_BEGIN
+
+struct chan_sender;
+struct chan_receiver;
+
+/* Flags of attach and prepare. */
+#define CHAN_INTERRUPTIBLE 0x100u /* blocking calls return -EINTR when a signal handler ran */
+#define CHAN_NO_SPIN 0x200u       /* blocking calls sleep at once instead of spinning briefly first */
+
+/* Attach to the channel.
+ *   -EPIPE   shut down (sender), or the channel is disconnected for good
+ *   -EBUSY   the side admits one endpoint, and it is alive      -EUSERS  all records are taken
+ *   -EACCES  the channel was opened CHAN_READ_ONLY              -EMFILE -ENOMEM
+ * A descriptor is held for as long as the handle. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_attach_sender(struct chan *ch, uint32_t flags, struct chan_sender **out);
+CHAN_API CHAN_MUST_USE int chan_attach_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out);
+
+/* Another handle on the same side of the same channel, for another thread, with the same flags. May be
+ * called while the original is in use elsewhere. Errors as attach. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_clone_sender(const struct chan_sender *tx, struct chan_sender **out);
+CHAN_API CHAN_MUST_USE int chan_clone_receiver(const struct chan_receiver *rx, struct chan_receiver **out);
+
+/* Detach. Open loans are aborted; open views are given back for redelivery. NULL is fine. In a child
+ * that inherited the handle it only frees the memory. Since 0.1. */
+CHAN_API void chan_close_sender(struct chan_sender *tx);
+CHAN_API void chan_close_receiver(struct chan_receiver *rx);
+
+/* For a child: prepare before fork(); the endpoint counts as attached from then on, so nothing is
+ * disconnected in between. After fork() the parent closes its copy (that detaches nothing), and the child
+ * adopts its own, which makes it an ordinary handle there. A child that dies or execs without adopting
+ * takes the endpoint with it. Adopting in the preparing process itself is allowed. -EINVAL: not prepared.
+ * Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_prepare_sender(struct chan *ch, uint32_t flags, struct chan_sender **out);
+CHAN_API CHAN_MUST_USE int chan_prepare_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out);
+CHAN_API CHAN_MUST_USE int chan_adopt_sender(struct chan_sender *tx);
+CHAN_API CHAN_MUST_USE int chan_adopt_receiver(struct chan_receiver *rx);
+
+/* The channel of a handle; valid as long as the handle. Since 0.1. */
+CHAN_API struct chan *chan_of_sender(const struct chan_sender *tx);
+CHAN_API struct chan *chan_of_receiver(const struct chan_receiver *rx);
+
+/* The number of its record, 0 .. endpoints-1: the index for chan_endpoint_stat(). Since 0.1. */
+CHAN_API uint32_t chan_sender_number(const struct chan_sender *tx);
+CHAN_API uint32_t chan_receiver_number(const struct chan_receiver *rx);
+
+CHAN_END
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The word of a cell, {turn, sealed, block}: taking it apart and putting it together.
+ *
+ * The block number takes g.block_bits, the seal one bit, the turn all others. Turns only grow.
+ *   ring cell:  2L empty in lap L, 2L+1 full in lap L; laps start at 1
+ *   hold cell:  the two low bits are the state */
+#ifndef SHM_CELL_H
+#define SHM_CELL_H
+
+#include "shm/segment.h"
+
+enum hold_state { HOLD_SPARE = 0, HOLD_HELD = 1, HOLD_ORPHAN = 2 };
+
+static inline uint64_t cell_word(const struct geometry *g, uint64_t turn, uint64_t block)
+{
+    return turn << (g->block_bits + 1) | block;
+}
+
+static inline uint64_t cell_turn(const struct geometry *g, uint64_t word)
+{
+    return word >> (g->block_bits + 1);
+}
+
+static inline uint64_t cell_block(const struct geometry *g, uint64_t word)
+{
+    return word & ((UINT64_C(1) << g->block_bits) - 1);
+}
+
+static inline uint64_t cell_seal(const struct geometry *g)
+{
+    return UINT64_C(1) << g->block_bits;
+}
+
+static inline enum hold_state hold_state(const struct geometry *g, uint64_t word)
+{
+    return (enum hold_state)(cell_turn(g, word) & 3);
+}
+
+/* The next turn of a hold cell that has this state. */
+static inline uint64_t hold_next_turn(uint64_t turn, enum hold_state state)
+{
+    uint64_t next = (turn & ~UINT64_C(3)) + (uint64_t)state;
+    return next > turn ? next : next + 4;
+}
+
+/* Cells are numbered ring cells first, then the hold cells of record 0, of record 1, ... */
+static inline uint32_t hold_cell_number(const struct geometry *g, uint32_t record, uint32_t hold)
+{
+    return (uint32_t)g->messages + record * 2 * g->role_cells + hold;
+}
+
+static inline atomic_u64 *seg_cell(const struct segment *s, uint32_t cell)
+{
+    if (cell < s->g.messages)
+        return seg_ring_cell(s, cell);
+    uint32_t hold = cell - (uint32_t)s->g.messages;
+    return &seg_record(s, hold / (2 * s->g.role_cells))->holds[hold % (2 * s->g.role_cells)];
+}
+
+static inline uint32_t cell_count(const struct geometry *g)
+{
+    return (uint32_t)g->messages + 2 * g->role_cells * g->endpoints;
+}
+
+#endif

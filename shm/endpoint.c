@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Claiming and leaving endpoint records, and the verdict on whether a holder is alive. */
+#include "shm/endpoint.h"
+
+#include "shm/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <shmchan/inspect.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Lock bytes lie beyond any size an object can have. */
+#define LOCK_RECORDS_AT (INT64_C(1) << 48)
+#define LOCK_SEATS_AT (LOCK_RECORDS_AT + (INT64_C(1) << 20))
+
+static struct flock byte_lock(int64_t at)
+{
+    return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+}
+
+static int try_lock(int fd, int64_t at)
+{
+    struct flock lock = byte_lock(at);
+    if (!fcntl(fd, F_OFD_SETLK, &lock))
+        return 0;
+    return errno == EACCES ? -EAGAIN : -errno;
+}
+
+static void unlock(int fd, int64_t at)
+{
+    struct flock lock = byte_lock(at);
+    lock.l_type = F_UNLCK;
+    (void)fcntl(fd, F_OFD_SETLK, &lock); /* unlocking what one holds cannot fail */
+}
+
+/* A receiver needs one hold cell that no orphan sits in. */
+static bool has_room(const struct segment *s, struct seg_record *record, uint32_t role)
+{
+    uint32_t first = hold_first(&s->g, role);
+    for (uint32_t hold = first; hold < first + s->g.role_cells; hold++)
+        if (hold_state(&s->g, load_acquire(&record->holds[hold])) == HOLD_SPARE)
+            return true;
+    return false;
+}
+
+static bool claim_record(const struct segment *s, uint32_t number, uint32_t role, struct endpoint *e)
+{
+    struct seg_record *record = seg_record(s, number);
+    uint64_t status = load_acquire(&record->status); /* REPAIRED */
+    if (status_state(status) != RECORD_FREE || try_lock(e->life_fd, LOCK_RECORDS_AT + number))
+        return false;
+    uint64_t mine = status_word(status_generation(status) + 1, role, CHAN_STATE_ATTACHING);
+    if (!cas_acq_rel_u64(&record->status, status, mine)) { /* REPAIRED */
+        unlock(e->life_fd, LOCK_RECORDS_AT + number);
+        return false;
+    }
+    store_release(&record->intent_old, 0); /* left by the predecessor: repairers never touch intents */
+    e->party = (struct party){.segment = s, .record = record, .number = number, .cursor = {.lap = 1}};
+    e->status = mine;
+    e->role = role;
+    return true;
+}
+
+int chan__endpoint_claim(const struct segment *s, uint32_t role, struct endpoint *out)
+{
+    struct endpoint e = {.life_fd = chan__segment_reopen(s)};
+    if (e.life_fd < 0)
+        return e.life_fd;
+    int result = 0;
+    if ((role == CHAN_ROLE_SENDER ? s->g.senders : s->g.receivers) == CHAN_ONE) {
+        result = try_lock(e.life_fd, LOCK_SEATS_AT + role);
+        if (result == -EAGAIN)
+            result = -EBUSY;
+    }
+    /* Records without orphans first. Sender's hold cells never have any. */
+    for (int pass = 0; !result && pass < 2; pass++)
+        for (uint32_t number = 0; number < s->g.endpoints; number++)
+            if ((pass || has_room(s, seg_record(s, number), role)) && claim_record(s, number, role, &e)) {
+                *out = e;
+                return 0;
+            }
+    close(e.life_fd);
+    return result ? result : -EUSERS;
+}
+
+static void show_command(struct seg_record *record)
+{
+    uint64_t words[2] = {0, 0};
+    char name[sizeof words] = "";
+    int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t n = read(fd, name, sizeof name);
+        name[n > 0 ? n - 1 : 0] = '\0'; /* the kernel ends it with a newline */
+        close(fd);
+    }
+    memcpy(words, name, sizeof words);
+    store_relaxed(&record->command[0], words[0]);
+    store_relaxed(&record->command[1], words[1]);
+}
+
+void chan__endpoint_show(struct endpoint *e, uint32_t state)
+{
+    struct seg_record *record = e->party.record;
+    struct process_identity self;
+    chan__process_self(&self);
+    store_relaxed(&record->pid, self.pid);
+    store_relaxed(&record->tid, (uint32_t)syscall(SYS_gettid));
+    store_relaxed(&record->start_time, self.start_time);
+    store_relaxed(&record->pid_namespace, self.pid_namespace);
+    store_relaxed(&record->uid, self.uid);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    store_relaxed(&record->attached_ns, (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
+    show_command(record);
+    bool sends = e->role == CHAN_ROLE_SENDER;
+    store_relaxed(&record->base_messages, load_relaxed(sends ? &record->sent : &record->taken));
+    store_relaxed(&record->base_bytes, load_relaxed(sends ? &record->sent_bytes : &record->received_bytes));
+    store_relaxed(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
+    e->status = status_with_state(e->status, state);
+    store_release(&record->status, e->status); /* STATUS */
+}
+
+void chan__endpoint_leave(struct endpoint *e)
+{
+    /* Fails only if a repairer was told that we are dead, which the kernel does not say of the living. */
+    cas_acq_rel_u64(&e->party.record->status, e->status, status_with_state(e->status, RECORD_FREE)); /* REPAIRED */
+    close(e->life_fd);
+    e->life_fd = -1;
+}
+
+bool chan__endpoint_is_dead(const struct segment *s, uint32_t number, uint64_t status, int patience_ms)
+{
+    struct flock lock = byte_lock(LOCK_RECORDS_AT + number);
+    if (fcntl(s->fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK)
+        return false;
+    struct seg_record *record = seg_record(s, number);
+    struct process_identity holder = {
+        .pid = load_acquire(&record->pid), /* acquire: the status is to be read after these */
+        .uid = load_acquire(&record->uid),
+        .start_time = load_acquire(&record->start_time),
+        .pid_namespace = load_acquire(&record->pid_namespace),
+    };
+    /* The lock was free; if the record has not changed hands since, it was this holder's lock. */
+    if (load_acquire(&record->status) != status)
+        return false;
+    return status_state(status) != CHAN_STATE_LIVE || !chan__process_is_near(&holder) ||
+           !chan__process_is_alive(&holder, patience_ms);
+}
+
+uint32_t chan__endpoint_count(const struct segment *s, uint32_t role)
+{
+    uint32_t count = 0;
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        uint64_t status = load_acquire(&seg_record(s, number)->status); /* STATUS */
+        uint32_t state = status_state(status);
+        count += status_role(status) == role && (state == CHAN_STATE_LIVE || state == CHAN_STATE_PREPARED);
+    }
+    return count;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An event: one word of the segment on which any number of endpoints sleep until a condition may have changed.
+ *
+ * The word is {sequence:31, sleepers:1}. It counts nobody, so a killed sleeper leaves nothing wrong behind:
+ *
+ *   sleeper:  key = chan__event_prepare()     sets the sleeper bit
+ *             look at the condition once more; if it holds now, do not sleep
+ *             chan__event_wait(key)           sleeps only while the word is still `key`
+ *   waker:    change the condition, then chan__event_notify(): nothing but a load unless the bit is set; else
+ *             raise the sequence, wake, and if nobody was there to be woken, clear the bit.
+ *
+ * Either the waker sees the bit or the sleeper sees the change (SLEEP in atomic.h). A bit left behind by
+ * the dead costs the next waker one call, once. A waker killed between its change and its wake is made up for by
+ * whoever notices the death (everybody is woken then); one that is stopped there, by the sleepers' own patience. */
+#ifndef SHM_EVENT_H
+#define SHM_EVENT_H
+
+#include "shm/atomic.h"
+
+#define EVENT_SLEEPERS 1u
+#define EVENT_STEP 2u
+
+uint32_t chan__event_prepare(atomic_u32 *event);
+
+/* As chan__futex_wait(). */
+int chan__event_wait(atomic_u32 *event, uint32_t key, int64_t deadline_ns);
+
+/* Out of line part of chan__event_notify(). */
+void chan__event_wake(atomic_u32 *event, int count);
+
+/* Wake up to `count` sleepers, if anybody sleeps: as many as the change of the condition can serve. */
+static inline void chan__event_notify(atomic_u32 *event, int count)
+{
+    if (load_seq_cst(event) & EVENT_SLEEPERS) /* SLEEP */
+        chan__event_wake(event, count);
+}
+
+/* The same after a change made by a plain store, or by a weaker operation than a sequentially consistent CAS. */
+static inline void chan__event_notify_after_store(atomic_u32 *event, int count)
+{
+    if (fetch_or_seq_cst(event, 0) & EVENT_SLEEPERS) /* SLEEP */
+        chan__event_wake(event, count);
+}
+
+/* Wake everybody, sleeper bit or not: for changes that concern all, and after a death, which may have left the bit
+ * wrong. Costs a system call. */
+void chan__event_notify_all(atomic_u32 *event);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The futex calls. */
+#include "shm/futex.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* 32-bit programs with a 64-bit time_t need the call that takes one. */
+#if defined(SYS_futex_time64) && !defined(__LP64__)
+#define SYS_FUTEX SYS_futex_time64
+#else
+#define SYS_FUTEX SYS_futex
+#endif
+
+struct kernel_timespec { /* what either call expects, whatever libc's time_t is */
+    int64_t seconds;
+    int64_t nanoseconds;
+};
+
+int chan__futex_wait(const atomic_u32 *word, uint32_t value, int64_t deadline_ns)
+{
+    struct kernel_timespec until = {.seconds = deadline_ns / 1000000000, .nanoseconds = deadline_ns % 1000000000};
+    struct kernel_timespec *limit = deadline_ns == INT64_MAX ? NULL : &until;
+    int saved = errno;
+    int result = 0;
+    /* WAIT_BITSET takes an absolute deadline, on CLOCK_MONOTONIC. */
+    if (syscall(SYS_FUTEX, word, FUTEX_WAIT_BITSET, value, limit, NULL, FUTEX_BITSET_MATCH_ANY) && errno != EAGAIN)
+        result = -errno;
+    errno = saved;
+    return result;
+}
+
+int chan__futex_wake(const atomic_u32 *word, int count)
+{
+    int saved = errno;
+    long woken = syscall(SYS_FUTEX, word, FUTEX_WAKE, count);
+    errno = saved;
+    return woken < 0 ? 0 : (int)woken;
+}

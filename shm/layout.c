@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The arithmetic of the layout: from what was asked for to every offset, the same for creator and opener. */
+#include "shm/layout.h"
+
+#include <errno.h>
+#include <shmchan/channel.h>
+
+#define MESSAGES_MAX (UINT64_C(1) << 24)
+#define MESSAGE_SIZE_MAX (UINT64_C(1) << 40)
+#define ENDPOINTS_MAX 1024u
+#define HOLDS_MAX 63u
+#define TOTAL_MAX (UINT64_C(1) << 46)
+
+/* Up to this size every block has room for the largest message. Above, a block keeps SMALL_INLINE bytes for the small
+ * messages of a mixed channel and larger ones go to payload units: spares are many, and most are empty. */
+#define INLINE_MAX 4096u
+#define SMALL_INLINE 1024u
+
+/* A message takes at most 1024 units, a bound for the CASes of one allocation, as long as units stay in this range:
+ * a page at least, and not so large that a small message wastes much. */
+#define UNIT_MIN 4096u
+#define UNIT_MAX 65536u
+
+static uint64_t round_up(uint64_t value, uint64_t to)
+{
+    return (value + to - 1) / to * to;
+}
+
+static unsigned bits_for(uint64_t count)
+{
+    unsigned bits = 1;
+    while ((UINT64_C(1) << bits) < count)
+        bits++;
+    return bits;
+}
+
+static bool in_range(const struct geometry *g)
+{
+    return g->kind == CHAN_QUEUE && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE && g->receivers <= CHAN_ONE &&
+           g->messages >= 1 && g->messages <= MESSAGES_MAX && g->message_size <= MESSAGE_SIZE_MAX &&
+           g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX && g->holds >= 1 && g->holds <= HOLDS_MAX &&
+           g->payload_bytes <= TOTAL_MAX;
+}
+
+static int payload_complete(struct geometry *g)
+{
+    g->unit_bytes = UNIT_MIN;
+    g->units = 0;
+    if (g->message_size <= g->inline_size)
+        return 0;
+    while (g->unit_bytes < UNIT_MAX && g->unit_bytes * 1024 < g->message_size)
+        g->unit_bytes *= 2;
+    if (g->payload_bytes < g->message_size)
+        return -EINVAL;
+    g->units = round_up(g->payload_bytes, g->unit_bytes) / g->unit_bytes;
+    return g->units <= UINT32_MAX ? 0 : -EFBIG;
+}
+
+int chan__geometry_complete(struct geometry *g)
+{
+    if (!in_range(g))
+        return -EINVAL;
+    uint64_t inline_wanted = g->message_size <= INLINE_MAX ? g->message_size : SMALL_INLINE;
+    g->block_bytes = round_up(BLOCK_HEADER_BYTES + inline_wanted, 64);
+    g->inline_size = g->block_bytes - BLOCK_HEADER_BYTES;
+    int result = payload_complete(g);
+    if (result)
+        return result;
+    g->role_cells = g->holds + 1;
+    g->blocks = g->messages + 2 * (uint64_t)g->role_cells * g->endpoints;
+    g->record_bytes = round_up(offsetof(struct seg_record, holds) + 2 * (uint64_t)g->role_cells * 8, SEG_LINE);
+    g->records_at = SEG_RECORDS_AT;
+    g->cells_at = g->records_at + g->endpoints * g->record_bytes;
+    g->blocks_at = g->cells_at + round_up(g->messages * 8, SEG_LINE);
+    g->units_at = g->blocks_at + round_up(g->blocks * g->block_bytes, SEG_LINE);
+    g->arena_at = round_up(g->units_at + g->units * 8, 4096);
+    g->total_bytes = g->arena_at + g->units * g->unit_bytes;
+    g->block_bits = bits_for(g->blocks);
+    g->index_bits = bits_for(g->messages);
+    return g->total_bytes <= TOTAL_MAX ? 0 : -EFBIG;
+}
+
+uint64_t chan__layout_signature(void)
+{
+    static const uint64_t facts[] = {
+        sizeof(struct seg_header),
+        offsetof(struct seg_header, messages),
+        offsetof(struct seg_header, inline_size),
+        offsetof(struct seg_header, name),
+        SEG_HOT_AT,
+        sizeof(struct seg_hot),
+        offsetof(struct seg_hot, data_event),
+        offsetof(struct seg_hot, orphans),
+        SEG_RECORDS_AT,
+        offsetof(struct seg_record, intent_old),
+        offsetof(struct seg_record, sent),
+        offsetof(struct seg_record, waits_for),
+        offsetof(struct seg_record, holds),
+        offsetof(struct seg_block, extent_first),
+        BLOCK_HEADER_BYTES,
+        INLINE_MAX,
+        SMALL_INLINE,
+        UNIT_MIN,
+        UNIT_MAX,
+    };
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, 64 bit, over the bytes of each fact, low byte first */
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+        for (unsigned shift = 0; shift < 64; shift += 8)
+            hash = (hash ^ (facts[i] >> shift & 0xff)) * UINT64_C(0x100000001b3);
+    return hash;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bytes of a segment: every shared struct, each offset asserted. docs/format.md is the same in words.
+ *
+ *   offset 0        header: identity and geometry, immutable after creation
+ *          1024     hot words, 128 bytes apart
+ *          4096     endpoint records, `record_bytes` each
+ *          cells_at ring cells, 8 bytes each
+ *          blocks_at blocks, `block_bytes` each
+ *          units_at  one owner word for each payload unit
+ *          arena_at  payload units
+ *
+ * Nothing here is a pointer, size_t, bool or enum; all integers are in the machine's byte order (the magic tells a
+ * foreign one). Reserved bytes are 0. "Writer" says who may change a field once the object has its name. */
+#ifndef SHM_LAYOUT_H
+#define SHM_LAYOUT_H
+
+#include "shm/atomic.h"
+
+#include <stddef.h>
+
+#define SEG_MAGIC UINT64_C(0x314e4148434d4853) /* "SHMCHAN1" read as little-endian */
+#define SEG_FORMAT_VERSION 1u
+#define SEG_FEATURES 0u /* bits an opener must know to use the segment */
+
+#define SEG_LINE 128u /* words of different writers stand this far apart: two lines, for the adjacent-line prefetcher */
+#define SEG_HOT_AT 1024u
+#define SEG_RECORDS_AT 4096u
+#define SEG_NAME_BYTES 208u
+
+struct seg_header {
+    uint64_t magic;
+    uint32_t format_version;
+    uint32_t features;
+    uint64_t signature; /* of this file's offsets: chan__layout_signature() */
+    uint64_t total_bytes;
+    uint32_t kind; /* CHAN_QUEUE ...: the CHAN_* values of the public headers are the format's */
+    uint32_t lifetime;
+    uint32_t senders;
+    uint32_t receivers;
+    uint64_t messages; /* ring cells */
+    uint64_t message_size;
+    uint64_t payload_bytes; /* the budget as asked for */
+    uint32_t endpoints;     /* records */
+    uint32_t holds;         /* loans or views that an endpoint may have; one hold cell more for each role */
+    uint32_t max_deliveries;
+    uint32_t reserved0;
+    uint64_t inline_size; /* from here to record_bytes all follow from the fields above */
+    uint64_t block_bytes;
+    uint64_t blocks;
+    uint64_t unit_bytes;
+    uint64_t units;
+    uint64_t records_at;
+    uint64_t cells_at;
+    uint64_t blocks_at;
+    uint64_t units_at;
+    uint64_t arena_at;
+    uint64_t record_bytes;
+    uint8_t id[16];
+    int64_t created_ns; /* CLOCK_REALTIME */
+    uint64_t creator_start;
+    uint32_t creator_pid;
+    uint32_t creator_uid;
+    uint64_t creator_pid_namespace;
+    uint64_t reserved1[4];
+    char name[SEG_NAME_BYTES];
+};
+
+/* Hot words, each alone in its 128 bytes. */
+struct seg_hot {
+    /* {version:48, flags:16}. Writer: anybody, by CAS; every change raises the version. */
+    _Alignas(SEG_LINE) atomic_u64 state;
+    /* Positions {lap, index} that were the tail and the head once. Writer: senders and receivers, by CAS, upwards. */
+    _Alignas(SEG_LINE) atomic_u64 tail_hint;
+    _Alignas(SEG_LINE) atomic_u64 head_hint;
+    /* Futex words {sequence:31, sleepers:1}. Writer: see event.h. */
+    _Alignas(SEG_LINE) atomic_u32 data_event;  /* receivers sleep here */
+    _Alignas(SEG_LINE) atomic_u32 space_event; /* senders sleep here */
+    /* {version:32, groups:32}: bit g: a record r with r % 32 == g may have ORPHAN cells. Writer: anybody, by CAS. */
+    _Alignas(SEG_LINE) atomic_u64 orphans;
+};
+
+#define STATE_SENDERS_SEEN UINT64_C(0x1)   /* a sender has been attached */
+#define STATE_RECEIVERS_SEEN UINT64_C(0x2)
+#define STATE_SENDERS_GONE UINT64_C(0x4)   /* ephemeral: disconnected for good */
+#define STATE_RECEIVERS_GONE UINT64_C(0x8)
+#define STATE_SHUT_DOWN UINT64_C(0x10)
+#define STATE_FINISHED UINT64_C(0x20)      /* ephemeral: the last endpoint is gone; to be unlinked */
+#define STATE_FLAGS UINT64_C(0xffff)
+#define STATE_VERSION UINT64_C(0x10000)
+
+/* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any repairer, by CAS. */
+struct seg_record {
+    /* {generation:40, reserved:8, role:8, state:8}. Writer: claimer (CAS from FREE), owner, repairers (CAS). */
+    _Alignas(SEG_LINE) atomic_u64 status;
+    atomic_u32 pid; /* identity, all written by the owner between ATTACHING and LIVE */
+    atomic_u32 tid;
+    atomic_u64 start_time;
+    atomic_u64 pid_namespace;
+    atomic_u32 uid;
+    uint32_t reserved0;
+    atomic_u64 attached_ns; /* CLOCK_REALTIME */
+    atomic_u64 command[2];  /* bytes of the command name, NUL-padded */
+    atomic_u64 base_messages; /* the counters when it attached: counters run on over generations */
+    atomic_u64 base_bytes;
+    uint64_t reserved1[6];
+
+    /* Intent of the exchange in progress; intent_old != 0 makes it valid. Writer: owner, never a repairer. */
+    _Alignas(SEG_LINE) atomic_u64 intent_old;
+    atomic_u64 intent_new;
+    atomic_u64 intent_where; /* {cell:32, hold:16, kind:16} */
+    atomic_u64 intent_held;  /* the hold cell's word before the exchange */
+    atomic_u64 intent_count; /* the kind's counter before the exchange */
+    /* Messages, counted once each by the exchange that moved them. Writer: owner. */
+    atomic_u64 sent;
+    atomic_u64 taken; /* from the ring, to be received */
+    atomic_u64 discarded; /* from the ring */
+    atomic_u64 redelivered;
+    atomic_u64 orphans_discarded;
+    atomic_u64 sent_bytes;
+    atomic_u64 received_bytes;
+    uint64_t reserved2[4];
+
+    /* Waiting. Writer: owner. */
+    _Alignas(SEG_LINE) atomic_u32 waits_for; /* CHAN_WAITS_FOR_* */
+    uint32_t reserved3;
+    atomic_u64 waiting_since_ns; /* CLOCK_MONOTONIC */
+    atomic_u64 waits;
+    atomic_u64 waited_ns;
+    uint64_t reserved4[12];
+
+    /* 2 x (holds + 1) cells; the first half for senders. Writer: owner (stores, from SPARE and HELD); repairers and takers
+     * of orphans (CAS). */
+    _Alignas(SEG_LINE) atomic_u64 holds[];
+};
+
+#define RECORD_FREE 0u /* the other states are CHAN_STATE_* */
+
+/* Kinds of intent: which counter, and what the hold cell becomes. */
+enum intent_kind {
+    INTENT_SEND = 1,            /* sent; SPARE */
+    INTENT_TAKE = 2,            /* taken; HELD */
+    INTENT_DISCARD = 3,         /* discarded; SPARE */
+    INTENT_REDELIVER = 4,       /* redelivered; HELD */
+    INTENT_DISCARD_ORPHAN = 5,  /* orphans_discarded; SPARE */
+};
+
+/* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */
+struct seg_block {
+    _Alignas(16) atomic_u64 owner; /* {sequence:40, record + 1:24}. Writer: whoever obtains the block; repairers (CAS) */
+    atomic_u64 size;               /* of the message */
+    atomic_u64 sent_ns;            /* CLOCK_MONOTONIC_COARSE */
+    atomic_u32 sender;             /* record number */
+    atomic_u32 deliveries;
+    atomic_u32 extent_first;       /* payload units, if extent_count > 0; else the payload is inline */
+    atomic_u32 extent_count;
+    atomic_u32 extent_tag;         /* counts this block's extents: part of each unit's owner word */
+    uint32_t reserved0;
+    unsigned char payload[];
+};
+
+#define BLOCK_HEADER_BYTES 48u
+
+/* Where each thing is, and what a segment of these options takes: a private, validated copy. */
+struct geometry {
+    uint32_t kind, lifetime, senders, receivers;
+    uint64_t messages, message_size, payload_bytes;
+    uint32_t endpoints, holds, max_deliveries;
+    uint32_t role_cells; /* hold cells of a role in a record: holds + 1, so that copying works while all holds are out */
+    uint64_t inline_size, block_bytes, blocks, unit_bytes, units;
+    uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
+    unsigned block_bits; /* of a cell word, for the block number */
+    unsigned index_bits; /* of a hint, for the cell's index */
+};
+
+/* Fill in everything that follows from the first three lines of `g`. -EINVAL: out of range; -EFBIG. */
+int chan__geometry_complete(struct geometry *g);
+
+/* A number that changes when any offset here does. */
+uint64_t chan__layout_signature(void);
+
+_Static_assert(sizeof(struct seg_header) == 464, "header");
+_Static_assert(offsetof(struct seg_header, signature) == 16, "header");
+_Static_assert(offsetof(struct seg_header, kind) == 32, "header");
+_Static_assert(offsetof(struct seg_header, messages) == 48, "header");
+_Static_assert(offsetof(struct seg_header, endpoints) == 72, "header");
+_Static_assert(offsetof(struct seg_header, inline_size) == 88, "header");
+_Static_assert(offsetof(struct seg_header, records_at) == 128, "header");
+_Static_assert(offsetof(struct seg_header, record_bytes) == 168, "header");
+_Static_assert(offsetof(struct seg_header, id) == 176, "header");
+_Static_assert(offsetof(struct seg_header, created_ns) == 192, "header");
+_Static_assert(offsetof(struct seg_header, creator_pid_namespace) == 216, "header");
+_Static_assert(offsetof(struct seg_header, name) == 256, "header");
+
+_Static_assert(offsetof(struct seg_hot, state) == 0, "hot words");
+_Static_assert(offsetof(struct seg_hot, tail_hint) == 128, "hot words");
+_Static_assert(offsetof(struct seg_hot, head_hint) == 256, "hot words");
+_Static_assert(offsetof(struct seg_hot, data_event) == 384, "hot words");
+_Static_assert(offsetof(struct seg_hot, space_event) == 512, "hot words");
+_Static_assert(offsetof(struct seg_hot, orphans) == 640, "hot words");
+
+_Static_assert(offsetof(struct seg_record, pid) == 8, "record");
+_Static_assert(offsetof(struct seg_record, start_time) == 16, "record");
+_Static_assert(offsetof(struct seg_record, uid) == 32, "record");
+_Static_assert(offsetof(struct seg_record, command) == 48, "record");
+_Static_assert(offsetof(struct seg_record, base_messages) == 64, "record");
+_Static_assert(offsetof(struct seg_record, intent_old) == 128, "record");
+_Static_assert(offsetof(struct seg_record, intent_where) == 144, "record");
+_Static_assert(offsetof(struct seg_record, sent) == 168, "record");
+_Static_assert(offsetof(struct seg_record, received_bytes) == 216, "record");
+_Static_assert(offsetof(struct seg_record, waits_for) == 256, "record");
+_Static_assert(offsetof(struct seg_record, waiting_since_ns) == 264, "record");
+_Static_assert(offsetof(struct seg_record, holds) == 384, "record");
+
+_Static_assert(offsetof(struct seg_block, size) == 8, "block");
+_Static_assert(offsetof(struct seg_block, sent_ns) == 16, "block");
+_Static_assert(offsetof(struct seg_block, sender) == 24, "block");
+_Static_assert(offsetof(struct seg_block, extent_first) == 32, "block");
+_Static_assert(offsetof(struct seg_block, extent_tag) == 40, "block");
+_Static_assert(offsetof(struct seg_block, payload) == BLOCK_HEADER_BYTES, "block");
+
+#endif

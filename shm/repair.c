@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Undoing or finishing what a dead endpoint left. Every step is a CAS from a word that never comes back, read while
+ * the record was surely still the dead one's; so a repairer that was stopped for any time fails harmlessly. */
+#include "shm/repair.h"
+
+#include "shm/arena.h"
+#include "shm/owner.h"
+
+/* What the dead endpoint was about to do. */
+struct intent {
+    uint64_t old, new, held, count;
+    uint32_t cell, hold;
+    enum intent_kind kind;
+};
+
+/* Somebody read `new` from `cell`: it has been there. */
+static bool was_seen(const struct segment *s, uint32_t except, uint64_t new, uint32_t cell)
+{
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        struct seg_record *record = seg_record(s, number);
+        if (number == except)
+            continue;
+        uint64_t old = load_acquire(&record->intent_old); /* INTENT, OWNER */
+        if ((old & ~cell_seal(&s->g)) != (new & ~cell_seal(&s->g)))
+            continue;
+        uint64_t where = load_acquire(&record->intent_where);
+        /* Unchanged: the place belongs to that word. Words never come back, and intent_old is 0 while a place is written. */
+        if (load_acquire(&record->intent_old) == old && intent_cell(where) == cell)
+            return true;
+    }
+    return false;
+}
+
+bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32_t cell)
+{
+    const struct geometry *g = &s->g;
+    /* The order of these reads is the proof: the cell, then the intents, then the owner word. */
+    uint64_t word = load_acquire(seg_cell(s, cell));
+    if (cell_turn(g, word) < cell_turn(g, new))
+        return false;
+    if (cell_turn(g, word) == cell_turn(g, new))
+        return cell_block(g, word) == cell_block(g, new); /* a seal may have been added since */
+    return was_seen(s, number, new, cell) || !owner_is(load_acquire(&seg_block(s, cell_block(g, new))->owner), number);
+}
+
+static bool is_still(struct seg_record *record, uint64_t status)
+{
+    return load_acquire(&record->status) == status;
+}
+
+static bool intent_is_sound(const struct segment *s, const struct intent *i)
+{
+    const struct geometry *g = &s->g;
+    return i->cell < cell_count(g) && i->hold < 2 * g->role_cells && cell_block(g, i->old) < g->blocks &&
+           cell_block(g, i->new) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DISCARD_ORPHAN;
+}
+
+/* The dead one's exchange took effect: it owns the block it got, holds it, and has counted it. */
+static void finish_exchange(const struct segment *s, uint32_t number, uint64_t status, const struct intent *i)
+{
+    const struct geometry *g = &s->g;
+    struct seg_record *record = seg_record(s, number);
+    uint64_t got = cell_block(g, i->old);
+    atomic_u64 *owner = &seg_block(s, got)->owner;
+    uint64_t owner_now = load_acquire(owner);
+    /* The hold cell is written last: as long as it has its old word, the owner word may be missing too. */
+    if (load_acquire(&record->holds[i->hold]) == i->held && is_still(record, status)) {
+        if (!owner_is(owner_now, number))
+            cas_acq_rel_u64(owner, owner_now, owner_next(owner_now, number));
+        bool holds_message = i->kind == INTENT_TAKE || i->kind == INTENT_REDELIVER;
+        uint64_t turn = hold_next_turn(cell_turn(g, i->held), holds_message ? HOLD_HELD : HOLD_SPARE);
+        cas_acq_rel_u64(&record->holds[i->hold], i->held, cell_word(g, turn, got));
+    }
+    cas_acq_rel_u64(chan__counter_of(record, i->kind), i->count, i->count + 1);
+}
+
+static void repair_exchange(const struct segment *s, uint32_t number, uint64_t status)
+{
+    struct seg_record *record = seg_record(s, number);
+    uint64_t where = load_acquire(&record->intent_where);
+    struct intent i = {
+        .old = load_acquire(&record->intent_old),
+        .new = load_acquire(&record->intent_new),
+        .held = load_acquire(&record->intent_held),
+        .count = load_acquire(&record->intent_count),
+        .cell = intent_cell(where),
+        .hold = intent_hold(where),
+        .kind = intent_kind(where),
+    };
+    if (i.old && intent_is_sound(s, &i) && is_still(record, status) &&
+        chan__decide(s, number, i.new, i.cell))
+        finish_exchange(s, number, status, &i);
+}
+
+/* Payload of loans that were never sent, and of messages whose release was cut short. */
+static uint32_t free_payload(const struct segment *s, uint32_t number, uint64_t status)
+{
+    const struct geometry *g = &s->g;
+    struct seg_record *record = seg_record(s, number);
+    uint32_t freed = 0;
+    for (uint32_t hold = 0; g->units && hold < 2 * g->role_cells; hold++) {
+        uint64_t word = load_acquire(&record->holds[hold]);
+        uint64_t block = cell_block(g, word);
+        if (hold_state(g, word) != HOLD_SPARE || block >= g->blocks)
+            continue;
+        struct extent extent = chan__extent_of(seg_block(s, block));
+        if (is_still(record, status))
+            freed += chan__arena_reclaim(s, (uint32_t)block, extent);
+    }
+    return freed;
+}
+
+static uint32_t give_back_messages(const struct segment *s, uint32_t number, uint64_t status)
+{
+    const struct geometry *g = &s->g;
+    struct seg_record *record = seg_record(s, number);
+    uint32_t given = 0;
+    for (uint32_t hold = g->role_cells; hold < 2 * g->role_cells; hold++) {
+        uint64_t word = load_acquire(&record->holds[hold]); /* ACK */
+        if (hold_state(g, word) != HOLD_HELD || !is_still(record, status))
+            continue;
+        uint64_t turn = hold_next_turn(cell_turn(g, word), HOLD_ORPHAN);
+        given += cas_acq_rel_u64(&record->holds[hold], word, cell_word(g, turn, cell_block(g, word)));
+    }
+    /* Also for those that another repairer turned before it was killed. */
+    if (chan__holds_count(s, number, HOLD_ORPHAN))
+        chan__orphans_announce(s, number);
+    return given;
+}
+
+static void repair_record(const struct segment *s, uint32_t number, uint64_t status, struct chan_repair_report *report)
+{
+    struct seg_record *record = seg_record(s, number);
+    repair_exchange(s, number, status);
+    report->units_freed += free_payload(s, number, status);
+    report->orphaned += give_back_messages(s, number, status);
+    report->repaired +=
+        cas_acq_rel_u64(&record->status, status, status_with_state(status, RECORD_FREE)); /* REPAIRED */
+}
+
+void chan__repair_all(const struct segment *s, bool dry_run, int patience_ms, struct chan_repair_report *report)
+{
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        struct seg_record *record = seg_record(s, number);
+        uint64_t status = load_acquire(&record->status); /* STATUS */
+        uint32_t state = status_state(status);
+        if (state == RECORD_FREE)
+            continue;
+        if (state != CHAN_STATE_DEAD && !chan__endpoint_is_dead(s, number, status, patience_ms))
+            continue;
+        report->dead++;
+        if (dry_run)
+            continue;
+        uint64_t dead = status_with_state(status, CHAN_STATE_DEAD);
+        if (status == dead || cas_acq_rel_u64(&record->status, status, dead))
+            repair_record(s, number, dead, report);
+    }
+}

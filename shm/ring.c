@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ring of cells: walking to the tail and the head, and the exchange of blocks. */
+#include "shm/ring.h"
+
+#include "shm/owner.h"
+
+#include <errno.h>
+
+/* Hints move once per cache line of cells: measured better than at every message, and a walk of at most a line. */
+#define HINT_EVERY 8u
+
+/* A walk passes at most the ring, and starts over only when somebody else made progress. More steps than this mean
+ * that somebody writes nonsense into the cells. */
+#define STEPS_MAX(g) (4 * (g)->messages + (UINT64_C(1) << 22))
+
+static struct cursor next_of(const struct geometry *g, struct cursor at)
+{
+    if (++at.index == g->messages) {
+        at.index = 0;
+        at.lap++;
+    }
+    return at;
+}
+
+static bool is_before(struct cursor a, struct cursor b)
+{
+    return a.lap < b.lap || (a.lap == b.lap && a.index < b.index);
+}
+
+uint64_t chan__ring_number(const struct geometry *g, struct cursor at)
+{
+    return (at.lap - 1) * g->messages + at.index;
+}
+
+struct cursor chan__ring_position(const struct geometry *g, uint64_t number)
+{
+    return (struct cursor){.lap = number / g->messages + 1, .index = (uint32_t)(number % g->messages)};
+}
+
+static uint64_t hint_word(const struct geometry *g, struct cursor at)
+{
+    return at.lap << g->index_bits | at.index;
+}
+
+static struct cursor hint_cursor(const struct geometry *g, uint64_t hint)
+{
+    return (struct cursor){.lap = hint >> g->index_bits,
+                           .index = (uint32_t)(hint & ((UINT64_C(1) << g->index_bits) - 1))};
+}
+
+/* Start a walk no earlier than the hint. */
+static int catch_up(const struct geometry *g, const atomic_u64 *hint, struct cursor *at)
+{
+    struct cursor hinted = hint_cursor(g, load_acquire(hint));
+    if (hinted.index >= g->messages || !hinted.lap)
+        return -EBADMSG;
+    if (is_before(*at, hinted))
+        *at = hinted;
+    return 0;
+}
+
+/* `at` has been passed: tell those who come after, now and then, and never backwards. */
+static void move_hint(const struct geometry *g, atomic_u64 *hint, struct cursor passed)
+{
+    if (passed.index % HINT_EVERY != HINT_EVERY - 1 && passed.index + 1 != g->messages)
+        return;
+    uint64_t now = load_relaxed(hint);
+    uint64_t to = hint_word(g, next_of(g, passed));
+    while (now < to && !cas_acq_rel_u64(hint, now, to))
+        now = load_relaxed(hint);
+}
+
+enum side { TAIL = 0, HEAD = 1 };
+
+/* Walk from `at`, before which everything is passed (filled for the tail, taken for the head), to the first position
+ * that is not, and return the word of its cell. A cell says how far it has come: in turn 2L + side it waits to
+ * be passed in lap L; any later turn means that `at` has been passed, and up to which lap. */
+static int walk(const struct segment *s, enum side side, struct cursor *at, uint64_t *word)
+{
+    const struct geometry *g = &s->g;
+    const atomic_u64 *hint = side == TAIL ? &seg_hot(s)->tail_hint : &seg_hot(s)->head_hint;
+    for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
+        *word = load_acquire(seg_ring_cell(s, at->index)); /* PUBLISH */
+        int64_t ahead = (int64_t)(cell_turn(g, *word) - (2 * at->lap + side));
+        if (ahead == 0 || ahead == -1)
+            return 0;
+        if (ahead < 0)
+            return -EBADMSG;
+        at->lap += (uint64_t)(ahead - 1) / 2;
+        *at = next_of(g, *at);
+        if (steps == 0) {
+            int result = catch_up(g, hint, at);
+            if (result)
+                return result;
+        }
+    }
+    return -EBADMSG;
+}
+
+/* True if the cell that the walk ended at waits for this side: empty for the tail, full for the head. */
+static bool is_ready(const struct geometry *g, enum side side, struct cursor at, uint64_t word)
+{
+    return cell_turn(g, word) == 2 * at.lap + side;
+}
+
+static int locate(const struct segment *s, enum side side, struct cursor *out)
+{
+    struct cursor at = {.lap = 1};
+    uint64_t word;
+    int result = catch_up(&s->g, side == TAIL ? &seg_hot(s)->tail_hint : &seg_hot(s)->head_hint, &at);
+    if (!result)
+        result = walk(s, side, &at, &word);
+    if (!result)
+        *out = at;
+    return result;
+}
+
+int chan__ring_tail(const struct segment *s, struct cursor *out)
+{
+    return locate(s, TAIL, out);
+}
+
+int chan__ring_head(const struct segment *s, struct cursor *out)
+{
+    return locate(s, HEAD, out);
+}
+
+int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length)
+{
+    /* If the tail has not moved while the head was looked for, both were there at one moment. */
+    struct cursor before, after;
+    int result = chan__ring_tail(s, &after);
+    for (int tries = 0; !result && tries < 16; tries++) {
+        before = after;
+        result = chan__ring_head(s, head);
+        if (!result)
+            result = chan__ring_tail(s, &after);
+        if (!result && before.lap == after.lap && before.index == after.index)
+            break;
+    }
+    if (result)
+        return result;
+    uint64_t tail_number = chan__ring_number(&s->g, after), head_number = chan__ring_number(&s->g, *head);
+    *length = tail_number > head_number ? tail_number - head_number : 0;
+    if (*length > s->g.messages)
+        *length = s->g.messages;
+    return 0;
+}
+
+atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
+{
+    switch (kind) {
+    case INTENT_SEND:
+        return &record->sent;
+    case INTENT_TAKE:
+        return &record->taken;
+    case INTENT_REDELIVER:
+        return &record->redelivered;
+    case INTENT_DISCARD_ORPHAN:
+        return &record->orphans_discarded;
+    case INTENT_DISCARD:
+        break;
+    }
+    return &record->discarded;
+}
+
+bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold, enum intent_kind kind)
+{
+    const struct segment *s = party->segment;
+    const struct geometry *g = &s->g;
+    struct seg_record *record = party->record;
+    uint64_t held = load_relaxed(&record->holds[hold]);
+    uint64_t spare = cell_block(g, held);
+    uint64_t got = cell_block(g, old);
+    if (spare >= g->blocks || got >= g->blocks)
+        return false; /* corrupt: the caller's next walk says so, or gives up counting steps */
+    bool in_ring = cell < g->messages;
+    uint64_t turn = cell_turn(g, old);
+    uint64_t new = cell_word(g, in_ring ? turn + 1 : hold_next_turn(turn, HOLD_SPARE), spare) | (old & cell_seal(g));
+    uint64_t count = load_relaxed(chan__counter_of(record, kind));
+
+    chan__owner_ensure(seg_block(s, spare), party->number);
+    store_release(&record->intent_where, intent_where(cell, hold, kind));
+    store_relaxed(&record->intent_new, new);
+    store_relaxed(&record->intent_held, held);
+    store_relaxed(&record->intent_count, count);
+    store_release(&record->intent_old, old); /* INTENT */
+    bool done = cas_seq_cst_u64(seg_cell(s, cell), old, new); /* PUBLISH, SLEEP */
+    if (done) {
+        chan__owner_take(seg_block(s, got), party->number);
+        bool holds_message = kind == INTENT_TAKE || kind == INTENT_REDELIVER;
+        uint64_t hold_turn = hold_next_turn(cell_turn(g, held), holds_message ? HOLD_HELD : HOLD_SPARE);
+        store_release(&record->holds[hold], cell_word(g, hold_turn, got));
+        store_release(chan__counter_of(record, kind), count + 1);
+    }
+    store_release(&record->intent_old, 0); /* OWNER */
+    return done;
+}
+
+static int find_room(struct party *party, uint64_t *word)
+{
+    const struct geometry *g = &party->segment->g;
+    int result = walk(party->segment, TAIL, &party->cursor, word);
+    if (result)
+        return result;
+    if (*word & cell_seal(g))
+        return -EPIPE;
+    return is_ready(g, TAIL, party->cursor, *word) ? 0 : -EAGAIN;
+}
+
+int chan__ring_has_room(struct party *party)
+{
+    uint64_t word;
+    return find_room(party, &word);
+}
+
+int chan__ring_put(struct party *party, uint32_t hold)
+{
+    const struct segment *s = party->segment;
+    const struct geometry *g = &s->g;
+    for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
+        uint64_t word;
+        int result = find_room(party, &word);
+        if (result)
+            return result;
+        if (chan__exchange(party, party->cursor.index, word, hold, INTENT_SEND)) {
+            move_hint(g, &seg_hot(s)->tail_hint, party->cursor);
+            party->cursor = next_of(g, party->cursor);
+            return 0;
+        }
+    }
+    return -EBADMSG;
+}
+
+static int find_message(struct party *party, uint64_t *word)
+{
+    const struct geometry *g = &party->segment->g;
+    int result = walk(party->segment, HEAD, &party->cursor, word);
+    if (result || is_ready(g, HEAD, party->cursor, *word))
+        return result;
+    return *word & cell_seal(g) ? -EPIPE : -EAGAIN;
+}
+
+int chan__ring_has_message(struct party *party)
+{
+    uint64_t word;
+    return find_message(party, &word);
+}
+
+int chan__ring_take(struct party *party, uint32_t hold, enum intent_kind kind, uint64_t limit, uint64_t *size)
+{
+    const struct segment *s = party->segment;
+    const struct geometry *g = &s->g;
+    for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
+        uint64_t word;
+        int result = find_message(party, &word);
+        if (result)
+            return result;
+        uint64_t block = cell_block(g, word);
+        if (block >= g->blocks)
+            return -EBADMSG;
+        /* Read before the block is ours: if the cell still has the same word afterwards, nobody has touched it. */
+        uint64_t bytes = load_acquire(&seg_block(s, block)->size);
+        if (bytes > limit) {
+            if (load_relaxed(seg_ring_cell(s, party->cursor.index)) != word)
+                continue;
+            *size = bytes;
+            return -EMSGSIZE;
+        }
+        if (chan__exchange(party, party->cursor.index, word, hold, kind)) {
+            move_hint(g, &seg_hot(s)->head_hint, party->cursor);
+            party->cursor = next_of(g, party->cursor);
+            *size = bytes;
+            return 0;
+        }
+    }
+    return -EBADMSG;
+}
+
+int chan__ring_seal(const struct segment *s)
+{
+    const struct geometry *g = &s->g;
+    struct cursor at = {.lap = 1};
+    for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
+        uint64_t word;
+        int result = walk(s, TAIL, &at, &word);
+        if (result)
+            return result;
+        /* Whoever fills or empties this cell first changes its word: the seal lands at the tail or not at all. */
+        if (word & cell_seal(g) || cas_seq_cst_u64(seg_ring_cell(s, at.index), word, word | cell_seal(g)))
+            return 0;
+    }
+    return -EBADMSG;
+}
+
+static void hold_change(struct party *party, uint32_t hold, enum hold_state state)
+{
+    const struct geometry *g = &party->segment->g;
+    uint64_t word = load_relaxed(&party->record->holds[hold]);
+    uint64_t turn = hold_next_turn(cell_turn(g, word), state);
+    store_release(&party->record->holds[hold], cell_word(g, turn, cell_block(g, word))); /* ACK */
+}
+
+void chan__hold_release(struct party *party, uint32_t hold)
+{
+    hold_change(party, hold, HOLD_SPARE);
+}
+
+void chan__hold_orphan(struct party *party, uint32_t hold)
+{
+    hold_change(party, hold, HOLD_ORPHAN);
+}
+
+struct seg_block *chan__hold_block(const struct party *party, uint32_t hold, uint32_t *number)
+{
+    const struct geometry *g = &party->segment->g;
+    uint64_t block = cell_block(g, load_relaxed(&party->record->holds[hold]));
+    if (block >= g->blocks)
+        return NULL;
+    *number = (uint32_t)block;
+    return seg_block(party->segment, block);
+}

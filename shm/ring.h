@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ring: positions, the exchange, sending into it and taking from it. docs/design.md, sections 2 and 3, has the
+ * protocol and why it survives the death of anybody at any instruction. */
+#ifndef SHM_RING_H
+#define SHM_RING_H
+
+#include "shm/cell.h"
+
+/* A place in the endless sequence of messages. */
+struct cursor {
+    uint64_t lap; /* from 1 */
+    uint32_t index;
+};
+
+/* What an attached endpoint needs to take part. Private to its process; one thread at a time. */
+struct party {
+    const struct segment *segment;
+    struct seg_record *record;
+    uint32_t number;      /* of the record */
+    struct cursor cursor; /* sender: all before it is filled; receiver: all before it is taken */
+};
+
+/* The queue's number of a position: 0, 1, 2, ... in the order of sending. */
+uint64_t chan__ring_number(const struct geometry *g, struct cursor at);
+struct cursor chan__ring_position(const struct geometry *g, uint64_t number);
+
+/* Where tail and head are now. -EBADMSG. */
+int chan__ring_tail(const struct segment *s, struct cursor *out);
+int chan__ring_head(const struct segment *s, struct cursor *out);
+
+/* Messages in the ring, and the position of the oldest. */
+int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length);
+
+/* Swap the block of `hold` against that of `cell`, which has to hold `old`, as `kind` says. False: the cell has
+ * changed, nothing happened. The linearization point of sending and receiving. */
+bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold, enum intent_kind kind);
+
+/* The record's counter that exchanges of a kind raise. */
+atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind);
+
+/* Whether a put could succeed now: 0, or what chan__ring_put() would say. */
+int chan__ring_has_room(struct party *party);
+
+/* Send the message in the block of `hold`, which has another, spare block afterwards.
+ * -EAGAIN: full. -EPIPE: sealed. -EBADMSG. */
+int chan__ring_put(struct party *party, uint32_t hold);
+
+/* Whether a take could succeed now: 0, or what chan__ring_take() would say. */
+int chan__ring_has_message(struct party *party);
+
+/* Take the oldest message (kind INTENT_TAKE or INTENT_DISCARD) in exchange for the spare block of `hold`, if it is
+ * no larger than `limit`; *size is its size, also with -EMSGSIZE.
+ * -EAGAIN: empty. -EPIPE: empty and sealed. -EMSGSIZE: stays. -EBADMSG. */
+int chan__ring_take(struct party *party, uint32_t hold, enum intent_kind kind, uint64_t limit, uint64_t *size);
+
+/* End the sequence at its tail. Idempotent. */
+int chan__ring_seal(const struct segment *s);
+
+/* The receiver is done with the message in `hold`: one store, after which the block is spare. */
+void chan__hold_release(struct party *party, uint32_t hold);
+
+/* The receiver gives the message in `hold` back unread: chan__orphans_announce() makes it known. */
+void chan__hold_orphan(struct party *party, uint32_t hold);
+
+/* The block in a hold cell; NULL if the segment is corrupt. */
+struct seg_block *chan__hold_block(const struct party *party, uint32_t hold, uint32_t *number);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Creating, opening, validating and unlinking the objects that hold segments. */
+#include "shm/segment.h"
+
+#include "shm/cell.h"
+#include "shm/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* tmpfs undoes a whole fallocate() that a signal interrupts; pieces of this size get done between two signals. */
+#define COMMIT_PIECE (UINT64_C(16) << 20)
+
+static void fd_path(int fd, char path[32])
+{
+    snprintf(path, 32, "/proc/self/fd/%d", fd);
+}
+
+/* Commit every page now, so that a full file system is an error code here and not a SIGBUS later. */
+static int commit_memory(int fd, uint64_t bytes)
+{
+    struct rlimit limit;
+    if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur)
+        return -EFBIG; /* ftruncate() would raise SIGXFSZ */
+    if (ftruncate(fd, (off_t)bytes))
+        return -errno;
+    for (uint64_t at = 0; at < bytes;) {
+        uint64_t piece = bytes - at < COMMIT_PIECE ? bytes - at : COMMIT_PIECE;
+        if (!fallocate(fd, 0, (off_t)at, (off_t)piece))
+            at += piece;
+        else if (errno != EINTR)
+            return -errno;
+    }
+    return 0;
+}
+
+static int open_unnamed(const char *directory, const struct segment_facts *facts)
+{
+    int fd = directory ? open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+                       : memfd_create("shmchan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return errno == EISDIR ? -EOPNOTSUPP : -errno; /* EISDIR: this kernel has no O_TMPFILE there */
+    /* Group before mode: chown() clears set-id bits, and the mode must not apply to the wrong group for a moment. */
+    if ((facts->group != (gid_t)-1 && fchown(fd, (uid_t)-1, facts->group)) || fchmod(fd, facts->mode)) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+static void fill_header(struct segment *s, const struct segment_facts *facts)
+{
+    const struct geometry *g = &s->g;
+    struct seg_header *h = seg_header(s);
+    struct process_identity self;
+    chan__process_self(&self);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *h = (struct seg_header){
+        .magic = SEG_MAGIC,
+        .format_version = SEG_FORMAT_VERSION,
+        .features = SEG_FEATURES,
+        .signature = chan__layout_signature(),
+        .total_bytes = g->total_bytes,
+        .kind = g->kind,
+        .lifetime = g->lifetime,
+        .senders = g->senders,
+        .receivers = g->receivers,
+        .messages = g->messages,
+        .message_size = g->message_size,
+        .payload_bytes = g->payload_bytes,
+        .endpoints = g->endpoints,
+        .holds = g->holds,
+        .max_deliveries = g->max_deliveries,
+        .inline_size = g->inline_size,
+        .block_bytes = g->block_bytes,
+        .blocks = g->blocks,
+        .unit_bytes = g->unit_bytes,
+        .units = g->units,
+        .records_at = g->records_at,
+        .cells_at = g->cells_at,
+        .blocks_at = g->blocks_at,
+        .units_at = g->units_at,
+        .arena_at = g->arena_at,
+        .record_bytes = g->record_bytes,
+        .created_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec,
+        .creator_start = self.start_time,
+        .creator_pid = self.pid,
+        .creator_uid = self.uid,
+        .creator_pid_namespace = self.pid_namespace,
+    };
+    memcpy(h->name, facts->name, strnlen(facts->name, sizeof h->name - 1));
+}
+
+/* Blocks 0..n-1 into the ring cells, the others into the hold cells, in order. */
+static void fill_cells(struct segment *s)
+{
+    const struct geometry *g = &s->g;
+    uint64_t hint = UINT64_C(1) << g->index_bits; /* lap 1, index 0 */
+    store_relaxed(&seg_hot(s)->tail_hint, hint);
+    store_relaxed(&seg_hot(s)->head_hint, hint);
+    for (uint32_t cell = 0; cell < cell_count(g); cell++) {
+        bool in_ring = cell < g->messages;
+        store_relaxed(seg_cell(s, cell), cell_word(g, in_ring ? 2 : 4, cell));
+    }
+}
+
+int chan__segment_create(const char *directory, const struct geometry *g, const struct segment_facts *facts,
+                         struct segment *out)
+{
+    int fd = open_unnamed(directory, facts);
+    if (fd < 0)
+        return fd;
+    int result = commit_memory(fd, g->total_bytes);
+    struct segment s = {.g = *g, .fd = fd};
+    void *base = MAP_FAILED;
+    if (!result) {
+        base = mmap(NULL, g->total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (base == MAP_FAILED)
+            result = -errno;
+    }
+    if (!result) {
+        s.base = base;
+        fill_header(&s, facts);
+        fill_cells(&s);
+        if (getrandom(seg_header(&s)->id, sizeof seg_header(&s)->id, 0) != (ssize_t)sizeof seg_header(&s)->id ||
+            (!directory && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)))
+            result = -errno;
+    }
+    if (result) {
+        if (base != MAP_FAILED)
+            munmap(base, g->total_bytes);
+        close(fd);
+        return result;
+    }
+    *out = s;
+    return 0;
+}
+
+int chan__segment_link(const struct segment *segment, const char *path)
+{
+    char self[32];
+    fd_path(segment->fd, self);
+    return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+int chan__segment_reopen(const struct segment *segment)
+{
+    char self[32];
+    fd_path(segment->fd, self);
+    int fd = open(self, O_RDWR | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int check_object(int fd, bool any_owner)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EBADMSG;
+    if (!any_owner && st.st_uid != geteuid() && st.st_uid != 0)
+        return -EPERM;
+    return 0;
+}
+
+int chan__segment_open(const char *path, bool read_only, bool any_owner, struct segment *out)
+{
+    /* O_NONBLOCK: a FIFO planted at the name must not hold us up. */
+    int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return errno == EISDIR || errno == ENXIO ? -EBADMSG : -errno;
+    int result = check_object(fd, any_owner);
+    if (!result)
+        result = chan__segment_map(fd, read_only, out);
+    if (result)
+        close(fd);
+    return result;
+}
+
+/* The header's derived fields must be what the formula makes of its primary ones. */
+static int validate_geometry(const struct seg_header *h, struct geometry *out)
+{
+    struct geometry g = {
+        .kind = h->kind,
+        .lifetime = h->lifetime,
+        .senders = h->senders,
+        .receivers = h->receivers,
+        .messages = h->messages,
+        .message_size = h->message_size,
+        .payload_bytes = h->payload_bytes,
+        .endpoints = h->endpoints,
+        .holds = h->holds,
+        .max_deliveries = h->max_deliveries,
+    };
+    if (chan__geometry_complete(&g))
+        return -EBADMSG;
+    if (h->inline_size != g.inline_size || h->block_bytes != g.block_bytes || h->blocks != g.blocks ||
+        h->unit_bytes != g.unit_bytes || h->units != g.units || h->records_at != g.records_at ||
+        h->cells_at != g.cells_at || h->blocks_at != g.blocks_at || h->units_at != g.units_at ||
+        h->arena_at != g.arena_at || h->record_bytes != g.record_bytes || h->total_bytes != g.total_bytes)
+        return -EBADMSG;
+    *out = g;
+    return 0;
+}
+
+static int validate(int fd, struct geometry *out)
+{
+    struct seg_header h;
+    ssize_t n = pread(fd, &h, sizeof h, 0);
+    if (n < 0)
+        return -errno;
+    if ((size_t)n < sizeof h || h.magic != SEG_MAGIC)
+        return -EBADMSG;
+    if (h.format_version != SEG_FORMAT_VERSION || h.features & ~SEG_FEATURES || h.signature != chan__layout_signature())
+        return -EPROTONOSUPPORT;
+    int result = validate_geometry(&h, out);
+    if (result)
+        return result;
+    struct stat st;
+    if (fstat(fd, &st))
+        return -errno;
+    return (uint64_t)st.st_size == out->total_bytes ? 0 : -EBADMSG;
+}
+
+int chan__segment_map(int fd, bool read_only, struct segment *out)
+{
+    struct segment s = {.fd = fd, .read_only = read_only};
+    int result = validate(fd, &s.g);
+    if (result)
+        return result;
+    if (s.g.total_bytes > SIZE_MAX)
+        return -ENOMEM;
+    void *base = mmap(NULL, (size_t)s.g.total_bytes, read_only ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED)
+        return -errno;
+    s.base = base;
+    *out = s;
+    return 0;
+}
+
+void chan__segment_close(struct segment *segment)
+{
+    munmap(segment->base, (size_t)segment->g.total_bytes);
+    close(segment->fd);
+}
+
+int chan__segment_unlink(int fd, const char *path)
+{
+    struct stat ours, theirs;
+    if (fstat(fd, &ours))
+        return -errno;
+    /* Never wait: whoever holds the lock may be stopped. A few tries cover one that is only passing through. */
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB); tries++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -errno;
+        if (tries == 10)
+            return -EBUSY;
+        usleep(1000);
+    }
+    int result = 0;
+    if (lstat(path, &theirs) || ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
+        result = -ENOENT;
+    else if (unlink(path))
+        result = -errno;
+    flock(fd, LOCK_UN);
+    return result;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attaching, cloning, preparing, adopting and closing endpoints. */
+#include "src/handle.h"
+
+#include "shm/arena.h"
+#include "shm/event.h"
+#include "shm/repair.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ATTACH_FLAGS (CHAN_INTERRUPTIBLE | CHAN_NO_SPIN)
+
+static bool has_one_cpu(void)
+{
+    cpu_set_t allowed;
+    return !sched_getaffinity(0, sizeof allowed, &allowed) && CPU_COUNT(&allowed) == 1;
+}
+
+static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags, struct handle *h)
+{
+    if (flags & ~ATTACH_FLAGS)
+        return -EINVAL;
+    if (ch->segment.read_only)
+        return -EACCES;
+    chan__heal(ch, 0); /* records and seats of the dead */
+    int result = chan__endpoint_claim(&ch->segment, role, &h->endpoint);
+    if (result)
+        return result;
+    h->chan = chan__acquire(ch);
+    h->flags = flags | (has_one_cpu() ? CHAN_NO_SPIN : 0);
+    h->fork_count = chan__fork_count();
+    h->state = state;
+    h->hold = hold_first(&ch->segment.g, role);
+    atomic_flag_clear(&h->in_use);
+    chan__endpoint_show(&h->endpoint, state);
+    result = chan__life_join(ch, role);
+    if (!result)
+        result = chan__handle_register(h);
+    if (result) {
+        chan__endpoint_leave(&h->endpoint);
+        chan_close(h->chan);
+        return result;
+    }
+    if (state == CHAN_STATE_LIVE)
+        chan__keeper_watch(ch);
+    return 0;
+}
+
+static int new_sender(struct chan *ch, uint32_t state, uint32_t flags, struct chan_sender **out)
+{
+    if (!ch || !out)
+        return -EINVAL;
+    struct chan_sender *tx = calloc(1, sizeof *tx);
+    if (!tx)
+        return -ENOMEM;
+    int result = attach(ch, CHAN_ROLE_SENDER, state, flags, &tx->handle);
+    if (result)
+        free(tx);
+    else
+        *out = tx;
+    return result;
+}
+
+static int new_receiver(struct chan *ch, uint32_t state, uint32_t flags, struct chan_receiver **out)
+{
+    if (!ch || !out)
+        return -EINVAL;
+    struct chan_receiver *rx = calloc(1, sizeof *rx);
+    if (!rx)
+        return -ENOMEM;
+    int result = attach(ch, CHAN_ROLE_RECEIVER, state, flags, &rx->handle);
+    if (result)
+        free(rx);
+    else
+        *out = rx;
+    return result;
+}
+
+int chan_attach_sender(struct chan *ch, uint32_t flags, struct chan_sender **out)
+{
+    return new_sender(ch, CHAN_STATE_LIVE, flags, out);
+}
+
+int chan_attach_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out)
+{
+    return new_receiver(ch, CHAN_STATE_LIVE, flags, out);
+}
+
+int chan_prepare_sender(struct chan *ch, uint32_t flags, struct chan_sender **out)
+{
+    return new_sender(ch, CHAN_STATE_PREPARED, flags, out);
+}
+
+int chan_prepare_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out)
+{
+    return new_receiver(ch, CHAN_STATE_PREPARED, flags, out);
+}
+
+static bool is_usable(const struct handle *h)
+{
+    return h->state == CHAN_STATE_LIVE && h->fork_count == chan__fork_count();
+}
+
+int chan_clone_sender(const struct chan_sender *tx, struct chan_sender **out)
+{
+    if (!tx || !out)
+        return -EINVAL;
+    return is_usable(&tx->handle) ? chan_attach_sender(tx->handle.chan, tx->handle.flags, out) : -ECHILD;
+}
+
+int chan_clone_receiver(const struct chan_receiver *rx, struct chan_receiver **out)
+{
+    if (!rx || !out)
+        return -EINVAL;
+    return is_usable(&rx->handle) ? chan_attach_receiver(rx->handle.chan, rx->handle.flags, out) : -ECHILD;
+}
+
+static int adopt(struct handle *h)
+{
+    if (h->state != CHAN_STATE_PREPARED)
+        return -EINVAL;
+    h->fork_count = chan__fork_count();
+    h->state = CHAN_STATE_LIVE;
+    chan__endpoint_show(&h->endpoint, CHAN_STATE_LIVE);
+    chan__keeper_watch(h->chan);
+    return 0;
+}
+
+int chan_adopt_sender(struct chan_sender *tx)
+{
+    return tx ? adopt(&tx->handle) : -EINVAL;
+}
+
+int chan_adopt_receiver(struct chan_receiver *rx)
+{
+    return rx ? adopt(&rx->handle) : -EINVAL;
+}
+
+/* Loans are dropped with their payload; views go to other receivers. */
+static void drop_holds(struct handle *h)
+{
+    const struct segment *s = &h->chan->segment;
+    const struct geometry *g = &s->g;
+    uint32_t first = hold_first(g, h->endpoint.role);
+    bool orphaned = false;
+    for (uint32_t hold = first; h->open && hold < first + g->role_cells; hold++) {
+        uint32_t block;
+        if (!(h->open & hold_bit(h, hold)) || !chan__hold_block(&h->endpoint.party, hold, &block))
+            continue;
+        if (h->endpoint.role == CHAN_ROLE_SENDER) {
+            (void)chan__arena_free(s, block);
+        } else {
+            chan__hold_orphan(&h->endpoint.party, hold);
+            orphaned = true;
+        }
+    }
+    if (orphaned)
+        chan__orphans_announce(s, h->endpoint.party.number);
+}
+
+static void detach(struct handle *h)
+{
+    struct chan *ch = h->chan;
+    drop_holds(h);
+    h->open = 0;
+    /* Decided while this record is still there: what the last receiver leaves is discarded by itself, with its holds. */
+    chan__life_leave(ch, h->endpoint.role);
+    if (chan__life_state(ch) & STATE_RECEIVERS_GONE)
+        chan__discard_all(h);
+    chan__endpoint_leave(&h->endpoint);
+    chan__life_update(ch);
+    /* Freed payload, messages given back, a receiver less to wait for: rare enough to wake everybody. */
+    chan__wake_all(ch);
+    chan__keeper_unwatch(ch);
+}
+
+static void close_handle(struct handle *h)
+{
+    chan__handle_unregister(h);
+    if (is_usable(h))
+        detach(h);
+    else if (h->endpoint.life_fd >= 0)
+        close(h->endpoint.life_fd); /* prepared: the child's copy of the descriptor carries it on */
+    chan_close(h->chan);
+}
+
+void chan_close_sender(struct chan_sender *tx)
+{
+    if (!tx)
+        return;
+    close_handle(&tx->handle);
+    free(tx);
+}
+
+void chan_close_receiver(struct chan_receiver *rx)
+{
+    if (!rx)
+        return;
+    close_handle(&rx->handle);
+    free(rx);
+}
+
+struct chan *chan_of_sender(const struct chan_sender *tx)
+{
+    return tx->handle.chan;
+}
+
+struct chan *chan_of_receiver(const struct chan_receiver *rx)
+{
+    return rx->handle.chan;
+}
+
+uint32_t chan_sender_number(const struct chan_sender *tx)
+{
+    return tx->handle.endpoint.party.number;
+}
+
+uint32_t chan_receiver_number(const struct chan_receiver *rx)
+{
+    return rx->handle.endpoint.party.number;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The audit of a channel, and repair by hand. */
+#include "src/handle.h"
+
+#include "shm/arena.h"
+#include "shm/repair.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int chan_repair(struct chan *ch, int dry_run, struct chan_repair_report *out)
+{
+    if (!ch || !out)
+        return -EINVAL;
+    if (ch->segment.read_only && !dry_run)
+        return -EACCES;
+    struct chan_repair_report report = {0};
+    chan__repair_all(&ch->segment, dry_run, 0, &report);
+    if (!dry_run) {
+        chan__life_update(ch);
+        chan__wake_all(ch);
+    }
+    *out = report;
+    return 0;
+}
+
+/* What is being audited, and the first thing found wrong. */
+struct audit {
+    const struct segment *segment;
+    uint64_t *cell_of; /* for each block: number of the cell that has it, + 1 */
+    char *text;
+    size_t capacity;
+};
+
+__attribute__((format(printf, 2, 3))) static int wrong(struct audit *a, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(a->text, a->capacity, format, arguments);
+    va_end(arguments);
+    return 1;
+}
+
+static int audit_blocks(struct audit *a)
+{
+    const struct geometry *g = &a->segment->g;
+    for (uint32_t cell = 0; cell < cell_count(g); cell++) {
+        uint64_t block = cell_block(g, load_acquire(seg_cell(a->segment, cell)));
+        if (block >= g->blocks)
+            return wrong(a, "cell %" PRIu32 " names block %" PRIu64 ", which does not exist", cell, block);
+        if (a->cell_of[block])
+            return wrong(a, "block %" PRIu64 " is in cells %" PRIu64 " and %" PRIu32, block, a->cell_of[block] - 1,
+                         cell);
+        a->cell_of[block] = cell + 1;
+    }
+    return 0;
+}
+
+/* Between head and tail every cell is full, and all others are empty. */
+static int audit_ring(struct audit *a, struct cursor head, uint64_t queued)
+{
+    const struct geometry *g = &a->segment->g;
+    uint64_t first = chan__ring_number(g, head);
+    for (uint64_t i = 0; i < g->messages; i++) {
+        struct cursor at = chan__ring_position(g, first + i);
+        uint64_t expected = 2 * at.lap + (i < queued);
+        uint64_t turn = cell_turn(g, load_acquire(seg_ring_cell(a->segment, at.index)));
+        if (turn != expected)
+            return wrong(a, "ring cell %" PRIu32 " is in turn %" PRIu64 " instead of %" PRIu64, at.index, turn, expected);
+    }
+    return 0;
+}
+
+static int audit_units(struct audit *a)
+{
+    const struct geometry *g = &a->segment->g;
+    for (uint64_t unit = 0; unit < g->units; unit++) {
+        uint64_t word = load_acquire(seg_unit(a->segment, unit));
+        uint64_t block = (uint32_t)word - UINT64_C(1);
+        if (!word)
+            continue;
+        if (block >= g->blocks)
+            return wrong(a, "payload unit %" PRIu64 " belongs to block %" PRIu64 ", which does not exist", unit, block);
+        struct extent e = chan__extent_of(seg_block(a->segment, block));
+        if (unit < e.first || unit - e.first >= e.count || e.tag != word >> 32)
+            return wrong(a, "payload unit %" PRIu64 " is claimed by block %" PRIu64 ", which does not have it", unit,
+                         block);
+    }
+    return 0;
+}
+
+static int audit_records(struct audit *a)
+{
+    for (uint32_t number = 0; number < a->segment->g.endpoints; number++) {
+        struct seg_record *record = seg_record(a->segment, number);
+        bool is_free = status_state(load_acquire(&record->status)) == RECORD_FREE;
+        if (is_free && chan__holds_count(a->segment, number, HOLD_HELD))
+            return wrong(a, "endpoint %" PRIu32 " is free and holds messages", number);
+    }
+    return 0;
+}
+
+static int audit_sums(struct audit *a, uint64_t queued)
+{
+    uint64_t sent = 0, gone = 0;
+    for (uint32_t number = 0; number < a->segment->g.endpoints; number++) {
+        struct seg_record *record = seg_record(a->segment, number);
+        sent += load_acquire(&record->sent);
+        gone += load_acquire(&record->taken) + load_acquire(&record->discarded);
+    }
+    if (sent != gone + queued)
+        return wrong(a, "%" PRIu64 " messages sent, but %" PRIu64 " taken or discarded and %" PRIu64 " queued", sent,
+                     gone, queued);
+    return 0;
+}
+
+int chan_check(const struct chan *ch, char *text, size_t capacity)
+{
+    if (!ch || !text || !capacity)
+        return -EINVAL;
+    *text = '\0';
+    const struct segment *s = &ch->segment;
+    struct audit audit = {.segment = s, .text = text, .capacity = capacity};
+    struct chan_repair_report report = {0};
+    chan__repair_all(s, true, 0, &report);
+    if (report.dead)
+        return wrong(&audit, "%" PRIu32 " dead endpoints are not repaired yet", report.dead);
+    struct cursor head;
+    uint64_t queued;
+    int result = chan__ring_length(s, &head, &queued);
+    if (result)
+        return result;
+    audit.cell_of = calloc(s->g.blocks, sizeof *audit.cell_of);
+    if (!audit.cell_of)
+        return -ENOMEM;
+    result = audit_blocks(&audit);
+    if (!result)
+        result = audit_ring(&audit, head, queued);
+    if (!result)
+        result = audit_units(&audit);
+    if (!result)
+        result = audit_records(&audit);
+    if (!result)
+        result = audit_sums(&audit, queued);
+    free(audit.cell_of);
+    return result;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands behind the opaque types: channels and endpoint handles of this process. */
+#ifndef SRC_HANDLE_H
+#define SRC_HANDLE_H
+
+#include "shm/endpoint.h"
+
+#include <shmchan.h>
+
+struct chan {
+    struct segment segment;
+    atomic_uint references; /* one for the user, one for each endpoint handle */
+    uint32_t flags;         /* CHAN_PREFAULT ... as opened */
+    int watch;              /* inotify watch descriptor while the keeper looks after this channel, else -1 */
+    unsigned watchers;      /* endpoint handles that want it looked after */
+    unsigned fork_count;    /* chan__fork_count() when `watch` was set: a child has no keeper */
+    struct chan *next;      /* keeper's list */
+    char *path;             /* NULL for an anonymous channel */
+    char name[CHAN_NAME_MAX + 1];
+};
+
+/* The common part of struct chan_sender and struct chan_receiver. */
+struct handle {
+    struct endpoint endpoint;
+    struct chan *chan;
+    uint32_t flags;      /* CHAN_INTERRUPTIBLE | CHAN_NO_SPIN */
+    unsigned fork_count; /* chan__fork_count() of the process it belongs to */
+    uint32_t state;      /* CHAN_STATE_LIVE, or CHAN_STATE_PREPARED until adopted */
+    uint32_t hold;       /* the hold cell that copying calls used last */
+    uint64_t open;       /* bit i: hold cell first + i has an open loan or view */
+    uint32_t spins;      /* learnt: how long spinning is worth it */
+    atomic_flag in_use;  /* checked builds: a call is running */
+    struct handle *next; /* all handles of the process, for fork */
+    struct handle **link;
+};
+
+struct chan_sender {
+    struct handle handle;
+    uint32_t arena_hint;
+};
+
+struct chan_receiver {
+    struct handle handle;
+};
+
+/* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by then. */
+#define DEADLINE_TRY INT64_MIN
+
+/* Enter and leave a call on a handle: -EINVAL, -ECHILD. */
+int chan__handle_enter(struct handle *h);
+void chan__handle_leave(struct handle *h);
+
+/* Process-wide list of handles and the count of forks that led to this process. */
+unsigned chan__fork_count(void);
+int chan__handle_register(struct handle *h);
+void chan__handle_unregister(struct handle *h);
+
+/* A SPARE hold cell with no open loan or view; -ENOBUFS. */
+int chan__handle_spare_hold(struct handle *h, uint32_t *hold);
+
+static inline uint64_t hold_bit(const struct handle *h, uint32_t hold)
+{
+    return UINT64_C(1) << (hold - hold_first(&h->chan->segment.g, h->endpoint.role));
+}
+
+/* channels (chan.c) */
+struct chan *chan__acquire(struct chan *ch);
+
+/* lifetimes (life.c) */
+int chan__life_join(struct chan *ch, uint32_t role);
+void chan__life_leave(struct chan *ch, uint32_t role);
+void chan__life_update(struct chan *ch);
+uint64_t chan__life_state(const struct chan *ch);
+void chan__heal(struct chan *ch, int patience_ms);
+bool chan__life_is_stale(const struct chan *ch);
+void chan__wake_all(struct chan *ch);
+
+/* keeper (keeper.c) */
+void chan__keeper_watch(struct chan *ch);
+void chan__keeper_unwatch(struct chan *ch);
+bool chan__keeper_watches(const struct chan *ch);
+void chan__keeper_before_fork(void);
+void chan__keeper_after_fork(bool child);
+
+/* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
+int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
+
+/* receiving (recv.c): throw away everything queued, with a sender's or receiver's hold cells. */
+void chan__discard_all(struct handle *h);
+
+/* names and options (name.c, options.c) */
+int chan__name_check(const char *name);
+int chan__name_path(const char *name, char **path);
+int chan__options_geometry(const struct chan_options *options, struct geometry *g);
+
+#endif

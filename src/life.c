@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lifetimes: when a side is disconnected, when a channel is finished, and healing after deaths.
+ *
+ * All of it is one word, {version, flags}, changed by CAS. Who leaves counts the endpoints that are left and, if there are
+ * none, sets the flag with the version it read before counting; who joins shows its record LIVE first and raises
+ * the version then. So either the leaver's CAS fails, and it counts again, or the joiner sees the flag and goes. */
+#include "src/handle.h"
+
+#include "shm/event.h"
+#include "shm/repair.h"
+
+#include <errno.h>
+
+uint64_t chan__life_state(const struct chan *ch)
+{
+    return load_acquire(&seg_hot(&ch->segment)->state);
+}
+
+void chan__wake_all(struct chan *ch)
+{
+    chan__event_notify_all(&seg_hot(&ch->segment)->data_event);
+    chan__event_notify_all(&seg_hot(&ch->segment)->space_event);
+}
+
+int chan__life_join(struct chan *ch, uint32_t role)
+{
+    atomic_u64 *state = &seg_hot(&ch->segment)->state;
+    uint64_t seen = role == CHAN_ROLE_SENDER ? STATE_SENDERS_SEEN : STATE_RECEIVERS_SEEN;
+    uint64_t closed = STATE_SENDERS_GONE | STATE_RECEIVERS_GONE | STATE_FINISHED;
+    if (role == CHAN_ROLE_SENDER)
+        closed |= STATE_SHUT_DOWN;
+    else
+        closed &= ~STATE_SENDERS_GONE; /* what was sent can still be received */
+    for (;;) {
+        uint64_t now = load_acquire(state);
+        if (now & closed)
+            return -EPIPE;
+        if (cas_seq_cst_u64(state, now, (now | seen) + STATE_VERSION))
+            return 0;
+    }
+}
+
+/* The flags that follow from how many endpoints there are, one of `leaving` (0: none) not counted. */
+static uint64_t gone_flags(const struct segment *s, uint64_t state, uint32_t leaving)
+{
+    uint64_t gone = 0;
+    uint32_t senders = chan__endpoint_count(s, CHAN_ROLE_SENDER) - (leaving == CHAN_ROLE_SENDER);
+    uint32_t receivers = chan__endpoint_count(s, CHAN_ROLE_RECEIVER) - (leaving == CHAN_ROLE_RECEIVER);
+    if (state & STATE_SENDERS_SEEN && !senders)
+        gone |= STATE_SENDERS_GONE;
+    if (state & STATE_RECEIVERS_SEEN && !receivers)
+        gone |= STATE_RECEIVERS_GONE;
+    if (gone && !senders && !receivers)
+        gone |= STATE_FINISHED;
+    return gone;
+}
+
+static uint64_t update_flags(struct chan *ch, uint32_t leaving)
+{
+    const struct segment *s = &ch->segment;
+    atomic_u64 *word = &seg_hot(s)->state;
+    for (;;) {
+        uint64_t state = load_acquire(word);
+        if (s->g.lifetime != CHAN_EPHEMERAL)
+            return state;
+        uint64_t changed = state | gone_flags(s, state, leaving);
+        if (changed == state || cas_seq_cst_u64(word, state, changed + STATE_VERSION))
+            return changed;
+    }
+}
+
+/* Whatever the flags call for is done by everybody who comes by: whoever set one may have been killed right after. */
+static void follow_flags(struct chan *ch, uint64_t state)
+{
+    const struct segment *s = &ch->segment;
+    if (state & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE))
+        (void)chan__ring_seal(s); /* a corrupt ring shows itself to those who use it */
+    if (state & STATE_FINISHED && ch->path)
+        (void)chan__segment_unlink(s->fd, ch->path); /* whoever is at it already does the same */
+    if (state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE | STATE_RECEIVERS_GONE))
+        chan__wake_all(ch);
+}
+
+void chan__life_leave(struct chan *ch, uint32_t role)
+{
+    follow_flags(ch, update_flags(ch, role));
+}
+
+void chan__life_update(struct chan *ch)
+{
+    follow_flags(ch, update_flags(ch, 0));
+}
+
+void chan__heal(struct chan *ch, int patience_ms)
+{
+    struct chan_repair_report report = {0};
+    chan__repair_all(&ch->segment, false, patience_ms, &report);
+    chan__life_update(ch);
+}
+
+bool chan__life_is_stale(const struct chan *ch)
+{
+    const struct segment *s = &ch->segment;
+    uint64_t state = chan__life_state(ch);
+    if (s->g.lifetime != CHAN_EPHEMERAL)
+        return false;
+    if (state & STATE_FINISHED)
+        return true;
+    if (!(state & (STATE_SENDERS_SEEN | STATE_RECEIVERS_SEEN)))
+        return false;
+    struct chan_repair_report report = {0};
+    chan__repair_all(s, true, 0, &report);
+    uint32_t attached = 0;
+    for (uint32_t number = 0; number < s->g.endpoints; number++)
+        attached += status_state(load_acquire(&seg_record(s, number)->status)) != RECORD_FREE;
+    return attached == report.dead;
+}
+
+int chan_shutdown(struct chan *ch)
+{
+    if (!ch)
+        return -EINVAL;
+    if (ch->segment.read_only)
+        return -EACCES;
+    atomic_u64 *state = &seg_hot(&ch->segment)->state;
+    for (;;) {
+        uint64_t now = load_acquire(state);
+        if (now & STATE_SHUT_DOWN || cas_seq_cst_u64(state, now, (now | STATE_SHUT_DOWN) + STATE_VERSION))
+            break;
+    }
+    int result = chan__ring_seal(&ch->segment);
+    chan__life_update(ch);
+    return result;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Creation options: defaults, checks, and the geometry they lead to. */
+#include "src/handle.h"
+
+#include <errno.h>
+
+#define DEFAULT_MESSAGES 64u
+#define DEFAULT_ENDPOINTS 64u
+#define DEFAULT_HOLDS 4u
+#define DEFAULT_BUDGET (UINT64_C(64) << 20)
+#define CREATE_FLAGS (CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER)
+
+static const struct chan_options defaults = CHAN_OPTIONS_INIT;
+
+/* messages x message_size, but at most the larger of 64 MiB and 4 x message_size. */
+static uint64_t default_budget(uint64_t messages, uint64_t message_size)
+{
+    uint64_t cap = message_size > DEFAULT_BUDGET / 4 ? 4 * message_size : DEFAULT_BUDGET;
+    return message_size && messages > cap / message_size ? cap : messages * message_size;
+}
+
+int chan__options_geometry(const struct chan_options *options, struct geometry *g)
+{
+    if (!options)
+        options = &defaults;
+    if (options->size != sizeof *options || options->reserved || options->flags & ~CREATE_FLAGS ||
+        options->mode & ~0777u || options->message_size > UINT64_C(1) << 40)
+        return -EINVAL;
+    uint64_t messages = options->messages ? options->messages : DEFAULT_MESSAGES;
+    *g = (struct geometry){
+        .kind = options->kind,
+        .lifetime = options->lifetime,
+        .senders = options->senders,
+        .receivers = options->receivers,
+        .messages = messages,
+        .message_size = options->message_size,
+        .payload_bytes = options->bytes ? options->bytes : default_budget(messages, options->message_size),
+        .endpoints = options->endpoints ? options->endpoints : DEFAULT_ENDPOINTS,
+        .holds = options->holds ? options->holds : DEFAULT_HOLDS,
+        .max_deliveries = options->max_deliveries,
+    };
+    return chan__geometry_complete(g);
+}
+
+int chan_memory(const struct chan_options *options, struct chan_memory *out)
+{
+    struct geometry g;
+    if (!out)
+        return -EINVAL;
+    int result = chan__options_geometry(options, &g);
+    if (result)
+        return result;
+    *out = (struct chan_memory){
+        .total_bytes = g.total_bytes,
+        .inline_size = g.inline_size,
+        .block_bytes = g.block_bytes,
+        .blocks = g.blocks,
+        .unit_bytes = g.unit_bytes,
+        .units = g.units,
+        .record_bytes = g.record_bytes,
+    };
+    return 0;
+}
+
+void chan_options_of(const struct chan *ch, struct chan_options *out)
+{
+    const struct geometry *g = &ch->segment.g;
+    *out = (struct chan_options){
+        .size = sizeof *out,
+        .kind = g->kind,
+        .messages = g->messages,
+        .message_size = g->message_size,
+        .bytes = g->payload_bytes,
+        .endpoints = g->endpoints,
+        .holds = g->holds,
+        .senders = g->senders,
+        .receivers = g->receivers,
+        .lifetime = g->lifetime,
+        .group = CHAN_NO_GROUP,
+        .max_deliveries = g->max_deliveries,
+    };
+    struct chan_stat stat = {.size = sizeof stat};
+    if (!chan_stat(ch, &stat)) {
+        out->mode = stat.mode;
+        out->group = stat.owner_gid;
+    }
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking at queued messages without taking them: copy first, then make sure that nothing moved meanwhile. */
+#include "src/handle.h"
+
+#include "shm/arena.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ROUNDS 16
+
+/* Copy the message in the cell, if it is still there afterwards. */
+static int copy_message(const struct segment *s, struct cursor at, void *buffer, size_t capacity,
+                        struct chan_peek_info *info)
+{
+    atomic_u64 *cell = seg_ring_cell(s, at.index);
+    uint64_t word = load_acquire(cell); /* PUBLISH */
+    uint64_t number = cell_block(&s->g, word);
+    if (number >= s->g.blocks)
+        return -EBADMSG;
+    struct seg_block *block = seg_block(s, number);
+    uint64_t size = load_acquire(&block->size);
+    const unsigned char *payload = chan__payload(s, block, size);
+    bool is_there = cell_turn(&s->g, word) == 2 * at.lap + 1;
+    if (is_there && payload && size)
+        memcpy(buffer, payload, size < capacity ? (size_t)size : capacity);
+    info->size = (size_t)size;
+    info->sender = load_acquire(&block->sender);
+    info->sent_ns = (int64_t)load_acquire(&block->sent_ns);
+    if (!is_there || load_acquire(cell) != word)
+        return -EAGAIN;
+    return payload ? 0 : -EBADMSG;
+}
+
+int chan_peek(const struct chan *ch, uint64_t *position, void *buffer, size_t capacity, struct chan_peek_info *info)
+{
+    if (!ch || !position || !info || (!buffer && capacity))
+        return -EINVAL;
+    const struct segment *s = &ch->segment;
+    struct chan_peek_info found = {0};
+    uint64_t asked = *position;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct cursor head;
+        uint64_t length;
+        int result = chan__ring_length(s, &head, &length);
+        if (result)
+            return result;
+        uint64_t first = chan__ring_number(&s->g, head);
+        uint64_t wanted = asked > first ? asked : first;
+        if (wanted >= first + length)
+            return -EAGAIN;
+        result = copy_message(s, chan__ring_position(&s->g, wanted), buffer, capacity, &found);
+        if (result == -EAGAIN)
+            continue; /* received meanwhile */
+        if (result)
+            return result;
+        found.position = wanted;
+        found.skipped = wanted - asked;
+        *info = found;
+        *position = wanted + 1;
+        return 0;
+    }
+    return -EAGAIN;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sending: copies, batches, and loans. */
+#include "src/handle.h"
+
+#include "shm/arena.h"
+#include "shm/event.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+
+/* Above this, look whether there is room before copying; below, copying is cheaper than looking twice. */
+#define LOOK_FIRST_BYTES 512u
+
+/* A message on its way into the channel: first its memory, then its place. */
+struct sending {
+    struct chan_sender *tx;
+    const void *data; /* NULL: a loan, filled by the user */
+    size_t size;
+    uint32_t hold;
+    bool has_memory;
+};
+
+static struct segment *segment_of(const struct chan_sender *tx)
+{
+    return &tx->handle.chan->segment;
+}
+
+/* Closed comes before everything, room or not. */
+static int check_open(struct chan_sender *tx)
+{
+    uint64_t state = chan__life_state(tx->handle.chan);
+    if (!(state & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE)))
+        return 0;
+    if (state & STATE_RECEIVERS_GONE)
+        chan__discard_all(&tx->handle); /* the last receiver may have been killed, and nobody else be left */
+    return -EPIPE;
+}
+
+static int get_memory(struct sending *op)
+{
+    const struct segment *s = segment_of(op->tx);
+    uint32_t number;
+    struct seg_block *block = chan__hold_block(&op->tx->handle.endpoint.party, op->hold, &number);
+    if (!block)
+        return -EBADMSG;
+    if (op->size <= s->g.inline_size) {
+        store_relaxed(&block->extent_count, 0);
+    } else {
+        int result = chan__arena_claim(s, number, op->size, &op->tx->arena_hint);
+        if (result)
+            return result;
+    }
+    op->has_memory = true;
+    return 0;
+}
+
+static void drop_memory(struct sending *op)
+{
+    uint32_t number;
+    op->has_memory = false;
+    if (chan__hold_block(&op->tx->handle.endpoint.party, op->hold, &number) &&
+        chan__arena_free(segment_of(op->tx), number))
+        chan__event_notify_after_store(&seg_hot(segment_of(op->tx))->space_event, INT_MAX);
+}
+
+/* What goes with every message, written while the block is still private. */
+static int describe(struct sending *op)
+{
+    uint32_t number;
+    struct seg_block *block = chan__hold_block(&op->tx->handle.endpoint.party, op->hold, &number);
+    unsigned char *payload = block ? chan__payload(segment_of(op->tx), block, op->size) : NULL;
+    if (!payload)
+        return -EBADMSG;
+    if (op->data && op->size)
+        memcpy(payload, op->data, op->size);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    store_relaxed(&block->size, op->size);
+    store_relaxed(&block->sent_ns, (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
+    store_relaxed(&block->sender, op->tx->handle.endpoint.party.number);
+    store_relaxed(&block->deliveries, 0);
+    return 0;
+}
+
+static int attempt_put(void *operation)
+{
+    struct sending *op = operation;
+    struct party *party = &op->tx->handle.endpoint.party;
+    int result = check_open(op->tx);
+    if (!result && !op->has_memory) {
+        if (op->size > LOOK_FIRST_BYTES)
+            result = chan__ring_has_room(party);
+        if (!result)
+            result = get_memory(op);
+        if (!result)
+            result = describe(op);
+    }
+    if (!result)
+        result = chan__ring_put(party, op->hold);
+    if (!result) {
+        struct seg_record *record = party->record;
+        store_relaxed(&record->sent_bytes, load_relaxed(&record->sent_bytes) + op->size);
+        chan__event_notify(&seg_hot(party->segment)->data_event, 1);
+    }
+    return result;
+}
+
+static int64_t user_deadline(int64_t deadline_ns)
+{
+    return deadline_ns < 0 ? 0 : deadline_ns;
+}
+
+static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
+{
+    struct sending op = {.tx = tx, .data = data, .size = size};
+    if (size > segment_of(tx)->g.message_size)
+        return -EMSGSIZE;
+    int result = chan__handle_spare_hold(&tx->handle, &op.hold);
+    if (!result)
+        result = chan__wait(&tx->handle, attempt_put, &op, deadline_ns);
+    if (result && op.has_memory)
+        drop_memory(&op);
+    return result;
+}
+
+static int send_until(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
+{
+    if (!tx || (!data && size))
+        return -EINVAL;
+    int result = chan__handle_enter(&tx->handle);
+    if (result)
+        return result;
+    result = send_copy(tx, data, size, deadline_ns);
+    chan__handle_leave(&tx->handle);
+    return result;
+}
+
+int chan_send(struct chan_sender *tx, const void *data, size_t size)
+{
+    return send_until(tx, data, size, CHAN_FOREVER);
+}
+
+int chan_try_send(struct chan_sender *tx, const void *data, size_t size)
+{
+    return send_until(tx, data, size, DEADLINE_TRY);
+}
+
+int chan_send_timeout(struct chan_sender *tx, const void *data, size_t size, int64_t timeout_ns)
+{
+    return send_until(tx, data, size, chan_deadline(timeout_ns));
+}
+
+int chan_send_until(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
+{
+    return send_until(tx, data, size, user_deadline(deadline_ns));
+}
+
+static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messages, size_t count,
+                               int64_t deadline_ns)
+{
+    if (!tx || (!messages && count))
+        return -EINVAL;
+    int result = chan__handle_enter(&tx->handle);
+    if (result)
+        return result;
+    size_t sent = 0;
+    while (!result && sent < count && sent < SSIZE_MAX) {
+        const struct iovec *message = &messages[sent];
+        result = !message->iov_base && message->iov_len
+                     ? -EINVAL
+                     : send_copy(tx, message->iov_base, message->iov_len, deadline_ns);
+        sent += !result;
+    }
+    chan__handle_leave(&tx->handle);
+    return sent ? (ssize_t)sent : result;
+}
+
+ssize_t chan_send_many(struct chan_sender *tx, const struct iovec *messages, size_t count)
+{
+    return send_many_until(tx, messages, count, CHAN_FOREVER);
+}
+
+ssize_t chan_try_send_many(struct chan_sender *tx, const struct iovec *messages, size_t count)
+{
+    return send_many_until(tx, messages, count, DEADLINE_TRY);
+}
+
+ssize_t chan_send_many_timeout(struct chan_sender *tx, const struct iovec *messages, size_t count,
+                               int64_t timeout_ns)
+{
+    return send_many_until(tx, messages, count, chan_deadline(timeout_ns));
+}
+
+ssize_t chan_send_many_until(struct chan_sender *tx, const struct iovec *messages, size_t count,
+                             int64_t deadline_ns)
+{
+    return send_many_until(tx, messages, count, user_deadline(deadline_ns));
+}
+
+static int attempt_memory(void *operation)
+{
+    struct sending *op = operation;
+    int result = check_open(op->tx);
+    return result ? result : get_memory(op);
+}
+
+static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan, int64_t deadline_ns)
+{
+    const struct segment *s = segment_of(tx);
+    struct sending op = {.tx = tx, .size = size};
+    if (size > s->g.message_size)
+        return -EMSGSIZE;
+    if ((uint32_t)__builtin_popcountll(tx->handle.open) >= s->g.holds)
+        return -ENOBUFS;
+    int result = chan__handle_spare_hold(&tx->handle, &op.hold);
+    if (!result)
+        result = chan__wait(&tx->handle, attempt_memory, &op, deadline_ns);
+    if (result)
+        return result;
+    uint32_t number;
+    struct seg_block *block = chan__hold_block(&tx->handle.endpoint.party, op.hold, &number);
+    unsigned char *payload = block ? chan__payload(s, block, size) : NULL;
+    if (!payload)
+        return -EBADMSG;
+    tx->handle.open |= hold_bit(&tx->handle, op.hold);
+    *loan = (struct chan_loan){.data = payload, .size = size, .hold = op.hold + 1};
+    return 0;
+}
+
+static int reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *loan, int64_t deadline_ns)
+{
+    if (!tx || !loan)
+        return -EINVAL;
+    int result = chan__handle_enter(&tx->handle);
+    if (result)
+        return result;
+    result = open_loan(tx, size, loan, deadline_ns);
+    chan__handle_leave(&tx->handle);
+    return result;
+}
+
+int chan_reserve(struct chan_sender *tx, size_t size, struct chan_loan *loan)
+{
+    return reserve_until(tx, size, loan, CHAN_FOREVER);
+}
+
+int chan_try_reserve(struct chan_sender *tx, size_t size, struct chan_loan *loan)
+{
+    return reserve_until(tx, size, loan, DEADLINE_TRY);
+}
+
+int chan_reserve_timeout(struct chan_sender *tx, size_t size, struct chan_loan *loan, int64_t timeout_ns)
+{
+    return reserve_until(tx, size, loan, chan_deadline(timeout_ns));
+}
+
+int chan_reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *loan, int64_t deadline_ns)
+{
+    return reserve_until(tx, size, loan, user_deadline(deadline_ns));
+}
+
+/* loan->hold is the hold cell + 1, so that a zeroed loan is no loan. */
+static bool is_open_loan(const struct chan_sender *tx, const struct chan_loan *loan)
+{
+    return loan->hold >= 1 && loan->hold <= segment_of(tx)->g.role_cells &&
+           tx->handle.open & hold_bit(&tx->handle, loan->hold - 1);
+}
+
+static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
+{
+    if (!is_open_loan(tx, loan) || size > loan->size)
+        return -EINVAL;
+    struct sending op = {.tx = tx, .size = size, .hold = loan->hold - 1, .has_memory = true};
+    int result = describe(&op);
+    if (!result)
+        result = chan__wait(&tx->handle, attempt_put, &op, deadline_ns);
+    if (!result) {
+        tx->handle.open &= ~hold_bit(&tx->handle, op.hold);
+        *loan = (struct chan_loan){0};
+    }
+    return result;
+}
+
+static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
+{
+    if (!tx || !loan)
+        return -EINVAL;
+    int result = chan__handle_enter(&tx->handle);
+    if (result)
+        return result;
+    result = commit_loan(tx, loan, size, deadline_ns);
+    chan__handle_leave(&tx->handle);
+    return result;
+}
+
+int chan_commit(struct chan_sender *tx, struct chan_loan *loan, size_t size)
+{
+    return commit_until(tx, loan, size, CHAN_FOREVER);
+}
+
+int chan_try_commit(struct chan_sender *tx, struct chan_loan *loan, size_t size)
+{
+    return commit_until(tx, loan, size, DEADLINE_TRY);
+}
+
+int chan_commit_timeout(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t timeout_ns)
+{
+    return commit_until(tx, loan, size, chan_deadline(timeout_ns));
+}
+
+int chan_commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
+{
+    return commit_until(tx, loan, size, user_deadline(deadline_ns));
+}
+
+int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
+{
+    if (!tx || !loan)
+        return -EINVAL;
+    int result = chan__handle_enter(&tx->handle);
+    if (result)
+        return result;
+    if (is_open_loan(tx, loan)) {
+        struct sending op = {.tx = tx, .hold = loan->hold - 1};
+        drop_memory(&op);
+        tx->handle.open &= ~hold_bit(&tx->handle, op.hold);
+        *loan = (struct chan_loan){0};
+    } else {
+        result = -EINVAL;
+    }
+    chan__handle_leave(&tx->handle);
+    return result;
+}

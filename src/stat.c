@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Figures of a channel and of its endpoints, read without touching it. */
+#include "src/handle.h"
+
+#include "shm/arena.h"
+#include "shm/process.h"
+#include "shm/repair.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void add_counters(const struct segment *s, struct chan_stat *out)
+{
+    uint64_t taken = 0, orphans_discarded = 0;
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        const struct seg_record *record = seg_record(s, number);
+        out->sent += load_acquire(&record->sent);
+        taken += load_acquire(&record->taken);
+        out->discarded += load_acquire(&record->discarded);
+        orphans_discarded += load_acquire(&record->orphans_discarded);
+        out->redelivered += load_acquire(&record->redelivered);
+        out->sent_bytes += load_relaxed(&record->sent_bytes);
+        out->received_bytes += load_relaxed(&record->received_bytes);
+    }
+    out->held = chan__holds_total(s, HOLD_HELD);
+    out->orphaned = chan__holds_total(s, HOLD_ORPHAN);
+    uint64_t not_received = out->held + out->orphaned + orphans_discarded;
+    out->received = taken > not_received ? taken - not_received : 0;
+    out->discarded += orphans_discarded;
+}
+
+static int64_t age_of_oldest(const struct segment *s, struct cursor head)
+{
+    uint64_t word = load_acquire(seg_ring_cell(s, head.index));
+    uint64_t block = cell_block(&s->g, word);
+    if (cell_turn(&s->g, word) != 2 * head.lap + 1 || block >= s->g.blocks)
+        return -1;
+    int64_t age = chan_now() - (int64_t)load_relaxed(&seg_block(s, block)->sent_ns);
+    return age < 0 ? 0 : age;
+}
+
+int chan_stat(const struct chan *ch, struct chan_stat *out)
+{
+    if (!ch || !out || out->size != sizeof *out)
+        return -EINVAL;
+    const struct segment *s = &ch->segment;
+    const struct seg_header *header = seg_header(s);
+    struct stat object;
+    if (fstat(s->fd, &object))
+        return -errno;
+    uint64_t state = chan__life_state(ch);
+    struct chan_stat stat = {
+        .size = sizeof stat,
+        .format_version = SEG_FORMAT_VERSION,
+        .oldest_ns = -1,
+        .senders = chan_senders(ch),
+        .receivers = chan_receivers(ch),
+        .shut_down = (state & STATE_SHUT_DOWN) != 0,
+        .senders_gone = (state & STATE_SENDERS_GONE) != 0,
+        .receivers_gone = (state & STATE_RECEIVERS_GONE) != 0,
+        .units_used = chan__arena_used(s),
+        .created_ns = header->created_ns,
+        .creator_pid = header->creator_pid,
+        .creator_uid = header->creator_uid,
+        .owner_uid = object.st_uid,
+        .owner_gid = object.st_gid,
+        .mode = object.st_mode & 0777,
+        .unlinked = object.st_nlink == 0,
+        .resident_bytes = (uint64_t)object.st_blocks * 512,
+    };
+    struct cursor head;
+    int result = chan__ring_length(s, &head, &stat.queued);
+    if (result)
+        return result;
+    if (stat.queued)
+        stat.oldest_ns = age_of_oldest(s, head);
+    add_counters(s, &stat);
+    struct chan_repair_report report = {0};
+    chan__repair_all(s, true, 0, &report);
+    stat.dead = report.dead;
+    *out = stat;
+    return 0;
+}
+
+static void describe_waiting(const struct seg_record *record, struct chan_endpoint_stat *out)
+{
+    out->waits_for = load_acquire(&record->waits_for);
+    out->waits = load_relaxed(&record->waits);
+    out->waited_ns = (int64_t)load_relaxed(&record->waited_ns);
+    if (out->waits_for) {
+        int64_t since = chan_now() - (int64_t)load_relaxed(&record->waiting_since_ns);
+        out->waiting_ns = since < 0 ? 0 : since;
+    }
+}
+
+int chan_endpoint_stat(const struct chan *ch, uint32_t number, struct chan_endpoint_stat *out)
+{
+    if (!ch || !out || out->size != sizeof *out)
+        return -EINVAL;
+    const struct segment *s = &ch->segment;
+    if (number >= s->g.endpoints)
+        return -ERANGE;
+    const struct seg_record *record = seg_record(s, number);
+    uint64_t status = load_acquire(&record->status); /* STATUS */
+    if (status_state(status) == RECORD_FREE)
+        return -ENOENT;
+    bool sends = status_role(status) == CHAN_ROLE_SENDER;
+    bool dead = status_state(status) == CHAN_STATE_DEAD || chan__endpoint_is_dead(s, number, status, 0);
+    struct chan_endpoint_stat stat = {
+        .size = sizeof stat,
+        .number = number,
+        .role = status_role(status),
+        .state = dead ? CHAN_STATE_DEAD : status_state(status),
+        .pid = load_relaxed(&record->pid),
+        .tid = load_relaxed(&record->tid),
+        .uid = load_relaxed(&record->uid),
+        .start_time = load_relaxed(&record->start_time),
+        .generation = status_generation(status),
+        .attached_ns = (int64_t)load_relaxed(&record->attached_ns),
+        .in_operation = load_acquire(&record->intent_old) != 0,
+        .messages = load_relaxed(sends ? &record->sent : &record->taken) - load_relaxed(&record->base_messages),
+        .bytes = load_relaxed(sends ? &record->sent_bytes : &record->received_bytes) -
+                 load_relaxed(&record->base_bytes),
+        .held = chan__holds_count(s, number, HOLD_HELD),
+        .orphaned = chan__holds_count(s, number, HOLD_ORPHAN),
+    };
+    uint64_t command[2] = {load_relaxed(&record->command[0]), load_relaxed(&record->command[1])};
+    memcpy(stat.command, command, sizeof stat.command);
+    stat.command[sizeof stat.command - 1] = '\0';
+    struct process_identity holder = {.pid = stat.pid, .pid_namespace = load_acquire(&record->pid_namespace)};
+    stat.same_pid_namespace = chan__process_is_near(&holder);
+    describe_waiting(record, &stat);
+    if (load_acquire(&record->status) != status && !dead)
+        return -ENOENT; /* it changed hands while we were reading */
+    *out = stat;
+    return 0;
+}
