@@ -9,15 +9,6 @@ static uint64_t unit_word(uint32_t tag, uint32_t block)
     return (uint64_t)tag << 32 | (block + 1);
 }
 
-struct extent chan__extent_of(const struct seg_block *block)
-{
-    return (struct extent){
-        .first = load_relaxed(&block->extent_first),
-        .count = load_relaxed(&block->extent_count),
-        .tag = load_relaxed(&block->extent_tag),
-    };
-}
-
 /* Claim [first, first + count). Returns count, or how many were claimed, and given back, before one that is taken. */
 static uint32_t claim_run(const struct segment *s, struct seg_block *block, uint32_t number, uint32_t first,
                           uint32_t count)
@@ -79,11 +70,6 @@ int chan__arena_claim(const struct segment *s, uint32_t block, uint64_t bytes, u
     return result;
 }
 
-static bool extent_is_sound(const struct segment *s, struct extent e)
-{
-    return e.count && e.first < s->g.units && e.count <= s->g.units - e.first;
-}
-
 bool chan__arena_free(const struct segment *s, uint32_t block)
 {
     struct seg_block *b = seg_block(s, block);
@@ -104,16 +90,6 @@ uint32_t chan__arena_reclaim(const struct segment *s, uint32_t block, struct ext
         if (load_relaxed(seg_unit(s, unit)) == unit_word(e.tag, block))
             freed += cas_acq_rel_u64(seg_unit(s, unit), unit_word(e.tag, block), 0); /* UNIT */
     return freed;
-}
-
-unsigned char *chan__payload(const struct segment *s, struct seg_block *block, uint64_t size)
-{
-    struct extent e = chan__extent_of(block);
-    if (!e.count)
-        return size <= s->g.inline_size ? block->payload : NULL;
-    if (!extent_is_sound(s, e) || size > e.count * s->g.unit_bytes)
-        return NULL;
-    return seg_arena(s, e.first);
 }
 
 uint64_t chan__arena_used(const struct segment *s)

@@ -20,14 +20,34 @@ bool chan__arena_free(const struct segment *s, uint32_t block);
 struct extent {
     uint32_t first, count, tag;
 };
-struct extent chan__extent_of(const struct seg_block *block);
+static inline struct extent chan__extent_of(const struct seg_block *block)
+{
+    return (struct extent){
+        .first = load_relaxed(&block->extent_first),
+        .count = load_relaxed(&block->extent_count),
+        .tag = load_relaxed(&block->extent_tag),
+    };
+}
 
 /* Free what `extent`, read while the block was surely the dead endpoint's, left claimed. Any number of repairers may
  * do it at once. Returns the number of units freed. */
 uint32_t chan__arena_reclaim(const struct segment *s, uint32_t block, struct extent extent);
 
+static inline bool extent_is_sound(const struct segment *s, struct extent e)
+{
+    return e.count && e.first < s->g.units && e.count <= s->g.units - e.first;
+}
+
 /* The message in a block: NULL if block and segment contradict each other. */
-unsigned char *chan__payload(const struct segment *s, struct seg_block *block, uint64_t size);
+static inline unsigned char *chan__payload(const struct segment *s, struct seg_block *block, uint64_t size)
+{
+    if (!load_relaxed(&block->extent_count))
+        return size <= s->g.inline_size ? block->payload : NULL;
+    struct extent e = chan__extent_of(block);
+    if (!extent_is_sound(s, e) || size > e.count * s->g.unit_bytes)
+        return NULL;
+    return seg_arena(s, e.first);
+}
 
 /* Units in use now. */
 uint64_t chan__arena_used(const struct segment *s);

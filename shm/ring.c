@@ -66,8 +66,8 @@ static void move_hint(const struct geometry *g, atomic_u64 *hint, struct cursor 
         return;
     uint64_t now = load_relaxed(hint);
     uint64_t to = hint_word(g, next_of(g, passed));
-    while (now < to && !cas_acq_rel_u64(hint, now, to))
-        now = load_relaxed(hint);
+    if (now < to)
+        (void)cas_acq_rel_u64(hint, now, to); /* if somebody else moved it meanwhile, that will do */
 }
 
 enum side { TAIL = 0, HEAD = 1 };
@@ -147,24 +147,8 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
     return 0;
 }
 
-atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
-{
-    switch (kind) {
-    case INTENT_SEND:
-        return &record->sent;
-    case INTENT_TAKE:
-        return &record->taken;
-    case INTENT_REDELIVER:
-        return &record->redelivered;
-    case INTENT_DISCARD_ORPHAN:
-        return &record->orphans_discarded;
-    case INTENT_DISCARD:
-        break;
-    }
-    return &record->discarded;
-}
-
-bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold, enum intent_kind kind)
+/* Inline: on the hot paths `kind` is a constant and `cell` a ring cell. */
+static inline bool exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold, enum intent_kind kind)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -197,6 +181,11 @@ bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t h
     return done;
 }
 
+bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold, enum intent_kind kind)
+{
+    return exchange(party, cell, old, hold, kind);
+}
+
 static int find_room(struct party *party, uint64_t *word)
 {
     const struct geometry *g = &party->segment->g;
@@ -223,7 +212,7 @@ int chan__ring_put(struct party *party, uint32_t hold)
         int result = find_room(party, &word);
         if (result)
             return result;
-        if (chan__exchange(party, party->cursor.index, word, hold, INTENT_SEND)) {
+        if (exchange(party, party->cursor.index, word, hold, INTENT_SEND)) {
             move_hint(g, &seg_hot(s)->tail_hint, party->cursor);
             party->cursor = next_of(g, party->cursor);
             return 0;
@@ -267,7 +256,7 @@ int chan__ring_take(struct party *party, uint32_t hold, enum intent_kind kind, u
             *size = bytes;
             return -EMSGSIZE;
         }
-        if (chan__exchange(party, party->cursor.index, word, hold, kind)) {
+        if (exchange(party, party->cursor.index, word, hold, kind)) {
             move_hint(g, &seg_hot(s)->head_hint, party->cursor);
             party->cursor = next_of(g, party->cursor);
             *size = bytes;
@@ -309,14 +298,4 @@ void chan__hold_release(struct party *party, uint32_t hold)
 void chan__hold_orphan(struct party *party, uint32_t hold)
 {
     hold_change(party, hold, HOLD_ORPHAN);
-}
-
-struct seg_block *chan__hold_block(const struct party *party, uint32_t hold, uint32_t *number)
-{
-    const struct geometry *g = &party->segment->g;
-    uint64_t block = cell_block(g, load_relaxed(&party->record->holds[hold]));
-    if (block >= g->blocks)
-        return NULL;
-    *number = (uint32_t)block;
-    return seg_block(party->segment, block);
 }

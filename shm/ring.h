@@ -36,7 +36,22 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
 bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold, enum intent_kind kind);
 
 /* The record's counter that exchanges of a kind raise. */
-atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind);
+static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
+{
+    switch (kind) {
+    case INTENT_SEND:
+        return &record->sent;
+    case INTENT_TAKE:
+        return &record->taken;
+    case INTENT_REDELIVER:
+        return &record->redelivered;
+    case INTENT_DISCARD_ORPHAN:
+        return &record->orphans_discarded;
+    case INTENT_DISCARD:
+        break;
+    }
+    return &record->discarded;
+}
 
 /* Whether a put could succeed now: 0, or what chan__ring_put() would say. */
 int chan__ring_has_room(struct party *party);
@@ -63,6 +78,12 @@ void chan__hold_release(struct party *party, uint32_t hold);
 void chan__hold_orphan(struct party *party, uint32_t hold);
 
 /* The block in a hold cell; NULL if the segment is corrupt. */
-struct seg_block *chan__hold_block(const struct party *party, uint32_t hold, uint32_t *number);
+static inline struct seg_block *chan__hold_block(const struct party *party, uint32_t hold, uint32_t *number)
+{
+    const struct segment *s = party->segment;
+    uint64_t block = cell_block(&s->g, load_relaxed(&party->record->holds[hold]));
+    *number = (uint32_t)block;
+    return block < s->g.blocks ? seg_block(s, block) : NULL;
+}
 
 #endif

@@ -12,7 +12,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct handle *handles;
-static unsigned fork_count = 1;
+unsigned chan__forks = 1;
 static bool fork_handlers_set;
 
 static void before_fork(void)
@@ -29,7 +29,7 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
-    fork_count++;
+    chan__forks++;
     for (struct handle *h = handles; h; h = h->next)
         if (h->state != CHAN_STATE_PREPARED) {
             close(h->endpoint.life_fd);
@@ -37,11 +37,6 @@ static void after_fork_in_child(void)
         }
     chan__keeper_after_fork(true);
     pthread_mutex_unlock(&lock);
-}
-
-unsigned chan__fork_count(void)
-{
-    return fork_count;
 }
 
 int chan__handle_register(struct handle *h)

@@ -5,6 +5,7 @@
 
 #include "shm/endpoint.h"
 
+#include <errno.h>
 #include <shmchan.h>
 
 struct chan {
@@ -46,21 +47,55 @@ struct chan_receiver {
 /* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by then. */
 #define DEADLINE_TRY INT64_MIN
 
-/* Enter and leave a call on a handle: -EINVAL, -ECHILD. */
-int chan__handle_enter(struct handle *h);
-void chan__handle_leave(struct handle *h);
-
 /* Process-wide list of handles and the count of forks that led to this process. */
-unsigned chan__fork_count(void);
+extern unsigned chan__forks;
+static inline unsigned chan__fork_count(void)
+{
+    return chan__forks;
+}
 int chan__handle_register(struct handle *h);
 void chan__handle_unregister(struct handle *h);
 
-/* A SPARE hold cell with no open loan or view; -ENOBUFS. */
-int chan__handle_spare_hold(struct handle *h, uint32_t *hold);
+/* Enter and leave a call on a handle. -ECHILD: not this process's; -EINVAL: a checked build found another call running. */
+static inline int chan__handle_enter(struct handle *h)
+{
+    if (h->state != CHAN_STATE_LIVE || h->fork_count != chan__fork_count())
+        return -ECHILD;
+#ifdef CHAN_CHECKED
+    if (atomic_flag_test_and_set_explicit(&h->in_use, memory_order_acquire))
+        return -EINVAL;
+#endif
+    return 0;
+}
+
+static inline void chan__handle_leave(struct handle *h)
+{
+#ifdef CHAN_CHECKED
+    atomic_flag_clear_explicit(&h->in_use, memory_order_release);
+#else
+    (void)h;
+#endif
+}
 
 static inline uint64_t hold_bit(const struct handle *h, uint32_t hold)
 {
     return UINT64_C(1) << (hold - hold_first(&h->chan->segment.g, h->endpoint.role));
+}
+
+/* A SPARE hold cell with no open loan or view; -ENOBUFS. */
+static inline int chan__handle_spare_hold(struct handle *h, uint32_t *hold)
+{
+    const struct geometry *g = &h->chan->segment.g;
+    uint32_t first = hold_first(g, h->endpoint.role);
+    for (uint32_t tries = 0; tries < g->role_cells; tries++) {
+        uint64_t word = load_relaxed(&h->endpoint.party.record->holds[h->hold]);
+        if (!(h->open & hold_bit(h, h->hold)) && hold_state(g, word) == HOLD_SPARE) {
+            *hold = h->hold;
+            return 0;
+        }
+        h->hold = h->hold + 1 == first + g->role_cells ? first : h->hold + 1;
+    }
+    return -ENOBUFS;
 }
 
 /* channels (chan.c) */
@@ -70,7 +105,10 @@ struct chan *chan__acquire(struct chan *ch);
 int chan__life_join(struct chan *ch, uint32_t role);
 void chan__life_leave(struct chan *ch, uint32_t role);
 void chan__life_update(struct chan *ch);
-uint64_t chan__life_state(const struct chan *ch);
+static inline uint64_t chan__life_state(const struct chan *ch)
+{
+    return load_acquire(&seg_hot(&ch->segment)->state);
+}
 void chan__heal(struct chan *ch, int patience_ms);
 bool chan__life_is_stale(const struct chan *ch);
 void chan__wake_all(struct chan *ch);

@@ -11,11 +11,6 @@
 
 #include <errno.h>
 
-uint64_t chan__life_state(const struct chan *ch)
-{
-    return load_acquire(&seg_hot(&ch->segment)->state);
-}
-
 void chan__wake_all(struct chan *ch)
 {
     chan__event_notify_all(&seg_hot(&ch->segment)->data_event);

@@ -19,6 +19,8 @@ struct sending {
     const void *data; /* NULL: a loan, filled by the user */
     size_t size;
     uint32_t hold;
+    uint32_t number; /* of the block in the hold, once it has memory */
+    struct seg_block *block;
     bool has_memory;
 };
 
@@ -41,14 +43,13 @@ static int check_open(struct chan_sender *tx)
 static int get_memory(struct sending *op)
 {
     const struct segment *s = segment_of(op->tx);
-    uint32_t number;
-    struct seg_block *block = chan__hold_block(&op->tx->handle.endpoint.party, op->hold, &number);
-    if (!block)
+    op->block = chan__hold_block(&op->tx->handle.endpoint.party, op->hold, &op->number);
+    if (!op->block)
         return -EBADMSG;
     if (op->size <= s->g.inline_size) {
-        store_relaxed(&block->extent_count, 0);
+        store_relaxed(&op->block->extent_count, 0);
     } else {
-        int result = chan__arena_claim(s, number, op->size, &op->tx->arena_hint);
+        int result = chan__arena_claim(s, op->number, op->size, &op->tx->arena_hint);
         if (result)
             return result;
     }
@@ -58,19 +59,16 @@ static int get_memory(struct sending *op)
 
 static void drop_memory(struct sending *op)
 {
-    uint32_t number;
     op->has_memory = false;
-    if (chan__hold_block(&op->tx->handle.endpoint.party, op->hold, &number) &&
-        chan__arena_free(segment_of(op->tx), number))
+    if (chan__arena_free(segment_of(op->tx), op->number))
         chan__event_notify_after_store(&seg_hot(segment_of(op->tx))->space_event, INT_MAX);
 }
 
 /* What goes with every message, written while the block is still private. */
 static int describe(struct sending *op)
 {
-    uint32_t number;
-    struct seg_block *block = chan__hold_block(&op->tx->handle.endpoint.party, op->hold, &number);
-    unsigned char *payload = block ? chan__payload(segment_of(op->tx), block, op->size) : NULL;
+    struct seg_block *block = op->block;
+    unsigned char *payload = chan__payload(segment_of(op->tx), block, op->size);
     if (!payload)
         return -EBADMSG;
     if (op->data && op->size)
@@ -219,9 +217,7 @@ static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan
         result = chan__wait(&tx->handle, attempt_memory, &op, deadline_ns);
     if (result)
         return result;
-    uint32_t number;
-    struct seg_block *block = chan__hold_block(&tx->handle.endpoint.party, op.hold, &number);
-    unsigned char *payload = block ? chan__payload(s, block, size) : NULL;
+    unsigned char *payload = chan__payload(s, op.block, size);
     if (!payload)
         return -EBADMSG;
     tx->handle.open |= hold_bit(&tx->handle, op.hold);
@@ -273,7 +269,8 @@ static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t si
     if (!is_open_loan(tx, loan) || size > loan->size)
         return -EINVAL;
     struct sending op = {.tx = tx, .size = size, .hold = loan->hold - 1, .has_memory = true};
-    int result = describe(&op);
+    op.block = chan__hold_block(&tx->handle.endpoint.party, op.hold, &op.number);
+    int result = op.block ? describe(&op) : -EBADMSG;
     if (!result)
         result = chan__wait(&tx->handle, attempt_put, &op, deadline_ns);
     if (!result) {
@@ -324,7 +321,8 @@ int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
         return result;
     if (is_open_loan(tx, loan)) {
         struct sending op = {.tx = tx, .hold = loan->hold - 1};
-        drop_memory(&op);
+        if (chan__hold_block(&tx->handle.endpoint.party, op.hold, &op.number))
+            drop_memory(&op);
         tx->handle.open &= ~hold_bit(&tx->handle, op.hold);
         *loan = (struct chan_loan){0};
     } else {
