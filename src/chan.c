@@ -11,6 +11,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_READ /* C libraries older than Linux 5.14; the numbers are the kernel's */
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define OPEN_FLAGS                                                                                           \
     (CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_READ_ONLY | CHAN_NO_KEEPER | CHAN_ANY_OWNER | CHAN_UNSEALED)
 
@@ -88,25 +93,31 @@ static int remove_stale(const char *path)
     return result == -ENOENT ? 0 : result;
 }
 
+/* Everything that can fail comes before the name: nothing half-made is ever seen. */
 static int create_at(const char *name, char *path, const struct geometry *g, const struct chan_options *options,
                      struct chan **out)
 {
     struct segment_facts facts = {.name = name, .mode = mode_of(options), .group = group_of(options)};
     struct segment s;
+    struct chan *ch;
     int result = chan__segment_create(path ? chan_dir() : NULL, g, &facts, &s);
+    if (!result)
+        result = wrap(&s, options ? options->flags : 0, name, NULL, &ch);
     if (result)
         return result;
     for (int round = 0; path && round < RACE_ROUNDS; round++) {
-        result = chan__segment_link(&s, path);
+        result = chan__segment_link(&ch->segment, path);
         if (result != -EEXIST || (result = remove_stale(path)))
             break;
         result = -EEXIST; /* in case this was the last round */
     }
     if (result) {
-        chan__segment_close(&s);
+        chan_close(ch);
         return result;
     }
-    return wrap(&s, options ? options->flags : 0, name, path, out);
+    ch->path = path;
+    *out = ch;
+    return 0;
 }
 
 int chan_create(const char *name, const struct chan_options *options, struct chan **out)

@@ -13,26 +13,31 @@
 #define PATIENCE_NS INT64_C(1250000000)
 #define PATIENCE_ALONE_NS INT64_C(20000000)
 
-/* Spinning pays while it is shorter than going to sleep and being woken, some 10 to 70 us. A round is a pause (33 ns
- * measured on a virtual x86) and an attempt; every 32nd gives the processor away, in case the one we wait for needs it. */
+/* Spinning pays while it is shorter than going to sleep and being woken, some 10 to 70 us. Counted in pauses (33 ns
+ * measured on a virtual x86). Between attempts the pauses grow, since each attempt takes the cell's cache line away
+ * from the one who is about to change it; now and then the processor is offered to others, who may be just that one. */
 #define SPINS_MIN 32u
 #define SPINS_MAX 1024u
-#define SPINS_YIELD 32u
+#define SPINS_BETWEEN_MAX 16u
+#define SPINS_YIELD 128u
 
 static int spin(struct handle *h, int (*attempt)(void *), void *operation)
 {
+    uint32_t between = 1;
     if (!h->spins)
         h->spins = SPINS_MAX / 4;
-    for (uint32_t i = 1; i <= h->spins; i++) {
-        if (i % SPINS_YIELD)
+    for (uint32_t spent = 0; spent < h->spins; spent += between) {
+        for (uint32_t i = 0; i < between; i++)
             spin_pause();
-        else
+        if (spent % SPINS_YIELD + between >= SPINS_YIELD)
             sched_yield();
         int result = attempt(operation);
         if (result != -EAGAIN) {
             h->spins = h->spins * 2 > SPINS_MAX ? SPINS_MAX : h->spins * 2;
             return result;
         }
+        if (between < SPINS_BETWEEN_MAX)
+            between *= 2;
     }
     h->spins = h->spins / 2 < SPINS_MIN ? SPINS_MIN : h->spins / 2;
     return -EAGAIN;
