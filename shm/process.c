@@ -12,23 +12,33 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Start time of a process, 0 if there is none of that pid (or no /proc). */
-static uint64_t start_time_of(uint32_t pid)
+/* The fields of /proc/PID/stat that matter here. */
+struct process_stat {
+    char state;
+    uint64_t start_time;
+};
+
+/* False if there is no process of that pid (or no /proc). */
+static bool read_stat(uint32_t pid, struct process_stat *out)
 {
     char path[32], text[1024];
     snprintf(path, sizeof path, "/proc/%u/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
+        return false;
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
     if (n <= 0)
-        return 0;
+        return false;
     text[n] = '\0';
-    char *at = strrchr(text, ')'); /* the command name may hold anything, ')' too; field 3 follows it */
+    const char *at = strrchr(text, ')'); /* the command name may hold anything, ')' too; field 3 follows it */
+    if (!at || !at[1])
+        return false;
+    out->state = at[2];
     for (int field = 2; at && field < 22; field++)
         at = strchr(at + 1, ' ');
-    return at ? strtoull(at, NULL, 10) : 0;
+    out->start_time = at ? strtoull(at, NULL, 10) : 0;
+    return true;
 }
 
 static uint64_t own_pid_namespace(void)
@@ -41,7 +51,9 @@ void chan__process_self(struct process_identity *out)
 {
     out->pid = (uint32_t)getpid();
     out->uid = (uint32_t)geteuid();
-    out->start_time = start_time_of(out->pid);
+    struct process_stat stat = {0};
+    (void)read_stat(out->pid, &stat);
+    out->start_time = stat.start_time;
     out->pid_namespace = own_pid_namespace();
 }
 
@@ -50,14 +62,34 @@ bool chan__process_is_near(const struct process_identity *who)
     return who->pid_namespace && who->pid_namespace == own_pid_namespace();
 }
 
+static bool is_same_and_running(const struct process_identity *who)
+{
+    struct process_stat stat;
+    return read_stat(who->pid, &stat) && stat.start_time == who->start_time && stat.state != 'Z' && stat.state != 'X';
+}
+
+/* Without pidfds (a kernel before 5.3, a seccomp filter): the state of the thread group's leader has to do. Only asked of
+ * processes whose descriptors are closed, so a leader that ended before its threads is no matter. */
+static bool is_alive_by_proc(const struct process_identity *who, int patience_ms)
+{
+    for (int waited = 0; is_same_and_running(who); waited++) {
+        if (waited >= patience_ms)
+            return true;
+        usleep(1000);
+    }
+    return false;
+}
+
 bool chan__process_is_alive(const struct process_identity *who, int patience_ms)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, who->pid, 0);
+    if (pidfd < 0 && (errno == ESRCH || errno == EINVAL)) /* EINVAL: the pid now belongs to a mere thread */
+        return false;
     if (pidfd < 0)
-        return errno != ESRCH && errno != EINVAL; /* EINVAL: the pid now belongs to a mere thread */
+        return is_alive_by_proc(who, patience_ms);
     /* The start time is read after the pidfd is ours: the number cannot be given away in between. */
-    uint64_t start = start_time_of(who->pid);
-    bool alive = start == who->start_time;
+    struct process_stat stat;
+    bool alive = read_stat(who->pid, &stat) && stat.start_time == who->start_time;
     if (alive) {
         /* Readable when the last thread of the group is gone, reaped or not. */
         struct pollfd poller = {.fd = pidfd, .events = POLLIN};

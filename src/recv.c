@@ -90,9 +90,11 @@ static bool others_hold_messages(struct receiving *op)
     for (uint32_t number = 0; number < s->g.endpoints; number++) {
         struct seg_record *record = seg_record(s, number);
         uint64_t status = load_acquire(&record->status);
+        uint32_t state = status_state(status);
+        bool receives = status_role(status) == CHAN_ROLE_RECEIVER &&
+                        (state == CHAN_STATE_LIVE || state == CHAN_STATE_DEAD);
         /* In the middle of an exchange: what it took is in no cell that could be looked at. */
-        if (number != own && status_role(status) == CHAN_ROLE_RECEIVER && status_state(status) != RECORD_FREE &&
-            load_acquire(&record->intent_old))
+        if (number != own && receives && load_acquire(&record->intent_old))
             return true;
         if ((number != own && chan__holds_count(s, number, HOLD_HELD)) || chan__holds_count(s, number, HOLD_ORPHAN))
             return true;

@@ -44,7 +44,7 @@ CHAN_BEGIN
  *
  * Threads: a `struct chan` may be used by any number of threads. An endpoint handle (sender, receiver)
  * belongs to one thread at a time, like an unlocked FILE; clone it for another thread.
- * Signals: no function is async-signal-safe unless it says so.
+ * Signals: shmchan(7) lists the functions that are async-signal-safe; sending and receiving are not among them.
  * Processes: any process may be killed or stopped at any instruction inside any of these functions;
  * what that means for the others stands in shmchan(7). */
 

@@ -35,7 +35,7 @@ struct chan;
 /* Flags for creating and opening; they concern this process's mapping, not the object. */
 #define CHAN_PREFAULT 0x1u    /* map every page now, so that no page fault comes later */
 #define CHAN_MLOCK 0x2u       /* lock the pages into memory: -ENOMEM or -EPERM where RLIMIT_MEMLOCK forbids it */
-#define CHAN_HUGE_PAGES 0x4u  /* ask for transparent huge pages (a hint; see chan_stat) */
+#define CHAN_HUGE_PAGES 0x4u  /* ask for transparent huge pages (a hint) */
 #define CHAN_READ_ONLY 0x8u   /* open only: map read-only, for inspection; nothing in the channel changes */
 #define CHAN_NO_KEEPER 0x10u  /* start no helper thread: deaths are then noticed by polling every 20 ms in
                                * calls that block */
@@ -91,6 +91,7 @@ CHAN_API CHAN_MUST_USE int chan_memory(const struct chan_options *options, struc
  *   -EEXIST  the name is taken            -ENOSPC -ENOMEM  not enough shared memory: nothing is left behind
  *   -EFBIG   larger than RLIMIT_FSIZE     -EOPNOTSUPP      the directory's file system has no O_TMPFILE
  *   -EPERM   group not allowed            -EINVAL -ENAMETOOLONG  name or options
+ *   -ENOENT  no such directory, or no /proc (it is needed to create and to attach)
  * Does not wait for other processes. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_create(const char *name, const struct chan_options *options, struct chan **out);
 
@@ -108,11 +109,12 @@ CHAN_API CHAN_MUST_USE int chan_open_or_create(const char *name, const struct ch
                                                struct chan **out);
 
 /* Create a channel that has no name: a memfd, sealed against shrinking and growing. Others get it by inheriting
- * or receiving its descriptor. Since 0.1. */
+ * or receiving its descriptor; options->mode decides which users can attach then. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_create_anonymous(const struct chan_options *options, struct chan **out);
 
 /* Map the channel behind a descriptor; the descriptor stays the caller's. -EPERM: it is not sealed against
- * shrinking, and CHAN_UNSEALED was not given. Since 0.1. */
+ * shrinking, and CHAN_UNSEALED was not given. -EINVAL: no open descriptor.
+ * Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_open_fd(int fd, uint32_t flags, struct chan **out);
 
 /* The channel's descriptor (close-on-exec), valid until chan_close(); to pass it over exec, dup() it. Since 0.1. */

@@ -21,7 +21,7 @@ struct chan_receiver;
 /* Attach to the channel.
  *   -EPIPE   shut down (sender), or the channel is disconnected for good
  *   -EBUSY   the side admits one endpoint, and it is alive      -EUSERS  all records are taken
- *   -EACCES  the channel was opened CHAN_READ_ONLY              -EMFILE -ENOMEM
+ *   -EACCES  opened CHAN_READ_ONLY, or the object's mode keeps this user out          -EMFILE -ENOMEM
  * A descriptor is held for as long as the handle. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_attach_sender(struct chan *ch, uint32_t flags, struct chan_sender **out);
 CHAN_API CHAN_MUST_USE int chan_attach_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out);
@@ -39,8 +39,8 @@ CHAN_API void chan_close_receiver(struct chan_receiver *rx);
 /* For a child: prepare before fork(); the endpoint counts as attached from then on, so nothing is
  * disconnected in between. After fork() the parent closes its copy (that detaches nothing), and the child
  * adopts its own, which makes it an ordinary handle there. A child that dies or execs without adopting
- * takes the endpoint with it. Adopting in the preparing process itself is allowed. -EINVAL: not prepared.
- * Since 0.1. */
+ * takes the endpoint with it. Every other child that is forked in between has a copy too, and has to close it.
+ * Adopting in the preparing process itself is allowed. -EINVAL: not prepared. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_prepare_sender(struct chan *ch, uint32_t flags, struct chan_sender **out);
 CHAN_API CHAN_MUST_USE int chan_prepare_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out);
 CHAN_API CHAN_MUST_USE int chan_adopt_sender(struct chan_sender *tx);
