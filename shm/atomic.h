@@ -10,6 +10,7 @@
  *   STATUS    endpoint stores its status LIVE             -> peers load it: identity fields of the record
  *   REPAIRED  chan__repair() CASes status to FREE         -> chan__endpoint_claim(): everything that was repaired
  *   ORPHAN    chan__orphans_announce() CASes the summary  -> the receiver's load: the ORPHAN cells behind it
+ *   REDELIVER chan__exchange() CASes an ORPHAN cell       -> the cell's owner finds a spare block in it: its owner word
  *   UNIT      chan__arena_free() stores 0 in a unit       -> the claimer's CAS: the last reader is done with it
  *   SLEEP     chan__event_prepare() sets the sleeper bit, then looks at the ring; chan__exchange() changes the
  *             ring, then looks at the sleeper bit: both sequentially consistent, so one of them sees the other

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <shmchan/inspect.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -146,8 +147,10 @@ bool chan__endpoint_is_dead(const struct segment *s, uint32_t number, uint64_t s
     /* The lock was free; if the record has not changed hands since, it was this holder's lock. */
     if (load_acquire(&record->status) != status)
         return false;
+    struct stat object;
     return status_state(status) != CHAN_STATE_LIVE || !chan__process_is_near(&holder) ||
-           !chan__process_is_alive(&holder, patience_ms);
+           !chan__process_is_alive(&holder, patience_ms) ||
+           (!fstat(s->fd, &object) && !chan__process_maps(&holder, object.st_dev, object.st_ino));
 }
 
 uint32_t chan__endpoint_count(const struct segment *s, uint32_t role)

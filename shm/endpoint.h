@@ -5,8 +5,9 @@
  * lock on the byte of its record. The kernel drops both when the last thread of the process is gone, and tells
  * everybody who watches the object (inotify, IN_CLOSE_WRITE). So:
  *   lock held                         alive, however slow or stopped
- *   lock free, process in this pid namespace still there  alive (it closed all its descriptors)
- *   lock free otherwise               dead
+ *   lock free, but the process is in this pid namespace, still there, and has the object mapped: alive; it closed
+ *                                     all its descriptors
+ *   lock free otherwise               dead (after exec the process is there, but nothing is mapped)
  * The lock is taken before the record and let go after it: a record that is not FREE and whose lock is free belongs
  * to the dead. */
 #ifndef SHM_ENDPOINT_H

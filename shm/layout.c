@@ -42,14 +42,20 @@ static bool in_range(const struct geometry *g)
            g->payload_bytes <= TOTAL_MAX;
 }
 
+uint64_t chan__unit_bytes(uint64_t message_size)
+{
+    uint64_t unit = UNIT_MIN;
+    while (unit < UNIT_MAX && unit * 1024 < message_size)
+        unit *= 2;
+    return unit;
+}
+
 static int payload_complete(struct geometry *g)
 {
-    g->unit_bytes = UNIT_MIN;
+    g->unit_bytes = chan__unit_bytes(g->message_size);
     g->units = 0;
     if (g->message_size <= g->inline_size)
         return 0;
-    while (g->unit_bytes < UNIT_MAX && g->unit_bytes * 1024 < g->message_size)
-        g->unit_bytes *= 2;
     if (g->payload_bytes < g->message_size)
         return -EINVAL;
     g->units = round_up(g->payload_bytes, g->unit_bytes) / g->unit_bytes;

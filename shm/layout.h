@@ -175,6 +175,9 @@ struct geometry {
 /* Fill in everything that follows from the first three lines of `g`. -EINVAL: out of range; -EFBIG. */
 int chan__geometry_complete(struct geometry *g);
 
+/* Size of a payload unit of a channel with messages up to this size. */
+uint64_t chan__unit_bytes(uint64_t message_size);
+
 /* A number that changes when any offset here does. */
 uint64_t chan__layout_signature(void);
 

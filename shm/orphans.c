@@ -18,7 +18,7 @@ void chan__orphans_announce(const struct segment *s, uint32_t number)
         now = load_relaxed(summary);
 }
 
-static bool find_in_record(const struct segment *s, uint32_t number, uint32_t *cell, uint64_t *word)
+bool chan__orphans_find_in(const struct segment *s, uint32_t number, uint32_t *cell, uint64_t *word)
 {
     const struct geometry *g = &s->g;
     for (uint32_t hold = g->role_cells; hold < 2 * g->role_cells; hold++) {
@@ -38,7 +38,7 @@ bool chan__orphans_find(const struct segment *s, uint32_t *cell, uint64_t *word)
         if (!(summary >> group & 1))
             continue;
         for (uint32_t number = group; number < s->g.endpoints; number += GROUPS)
-            if (find_in_record(s, number, cell, word))
+            if (chan__orphans_find_in(s, number, cell, word))
                 return true;
         /* Fails if anything was announced since `summary` was read: the next look finds it. */
         uint64_t cleared = with_next_version(summary) & ~(UINT64_C(1) << group);

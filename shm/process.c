@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* The fields of /proc/PID/stat that matter here. */
@@ -80,10 +81,31 @@ static bool is_alive_by_proc(const struct process_identity *who, int patience_ms
     return false;
 }
 
+bool chan__process_maps(const struct process_identity *who, dev_t device, ino_t inode)
+{
+    char path[32], *line = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "/proc/%u/maps", who->pid);
+    FILE *maps = fopen(path, "re");
+    if (!maps)
+        return true; /* not ours to look at: then it may have it mapped */
+    bool found = false;
+    while (!found && getline(&line, &size, maps) > 0) {
+        unsigned device_major, device_minor;
+        unsigned long long number;
+        found = sscanf(line, "%*s %*s %*s %x:%x %llu", &device_major, &device_minor, &number) == 3 &&
+                number == inode && device_major == major(device) && device_minor == minor(device);
+    }
+    free(line);
+    fclose(maps);
+    return found;
+}
+
 bool chan__process_is_alive(const struct process_identity *who, int patience_ms)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, who->pid, 0);
-    if (pidfd < 0 && (errno == ESRCH || errno == EINVAL)) /* EINVAL: the pid now belongs to a mere thread */
+    /* EINVAL, and ENOENT since Linux 6.15: the pid now belongs to a mere thread. */
+    if (pidfd < 0 && (errno == ESRCH || errno == EINVAL || errno == ENOENT))
         return false;
     if (pidfd < 0)
         return is_alive_by_proc(who, patience_ms);

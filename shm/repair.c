@@ -43,6 +43,19 @@ bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32
     return was_seen(s, number, new, cell) || !owner_is(load_acquire(&seg_block(s, cell_block(g, new))->owner), number);
 }
 
+bool chan__exchange_took(const struct segment *s, uint32_t number)
+{
+    struct seg_record *record = seg_record(s, number);
+    uint64_t old = load_acquire(&record->intent_old); /* INTENT */
+    uint64_t new = load_acquire(&record->intent_new);
+    uint32_t cell = intent_cell(load_acquire(&record->intent_where));
+    if (!old)
+        return false;
+    if (load_acquire(&record->intent_old) != old)
+        return true;
+    return cell < cell_count(&s->g) && cell_block(&s->g, new) < s->g.blocks && chan__decide(s, number, new, cell);
+}
+
 static bool is_still(struct seg_record *record, uint64_t status)
 {
     return load_acquire(&record->status) == status;

@@ -21,6 +21,9 @@ static inline bool chan__orphans_maybe(const struct segment *s)
 /* An ORPHAN cell, its number and its word; false if there is none. Clears summary bits that it finds to be leftovers. */
 bool chan__orphans_find(const struct segment *s, uint32_t *cell, uint64_t *word);
 
+/* The same, in one record. */
+bool chan__orphans_find_in(const struct segment *s, uint32_t number, uint32_t *cell, uint64_t *word);
+
 /* After turning HELD cells of record `number` into ORPHAN ones. */
 void chan__orphans_announce(const struct segment *s, uint32_t number);
 
@@ -31,5 +34,9 @@ uint64_t chan__holds_total(const struct segment *s, enum hold_state state);
 /* True if the exchange that record `number`, whose holder is dead, was in the middle of took effect: it was to put `new`
  * into `cell`. */
 bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32_t cell);
+
+/* True if record `number`, live or dead, is in the middle of an exchange that has taken effect: what it got is in no cell
+ * yet that could be looked at. Also true while it is too busy to tell. */
+bool chan__exchange_took(const struct segment *s, uint32_t number);
 
 #endif

@@ -156,7 +156,7 @@ static inline bool exchange(struct party *party, uint32_t cell, uint64_t old, ui
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
     struct seg_record *record = party->record;
-    uint64_t held = load_relaxed(&record->holds[hold]);
+    uint64_t held = load_acquire(&record->holds[hold]); /* REDELIVER */
     uint64_t spare = cell_block(g, held);
     uint64_t got = cell_block(g, old);
     if (spare >= g->blocks || got >= g->blocks)

@@ -81,7 +81,7 @@ void chan__hold_orphan(struct party *party, uint32_t hold);
 static inline struct seg_block *chan__hold_block(const struct party *party, uint32_t hold, uint32_t *number)
 {
     const struct segment *s = party->segment;
-    uint64_t block = cell_block(&s->g, load_relaxed(&party->record->holds[hold]));
+    uint64_t block = cell_block(&s->g, load_acquire(&party->record->holds[hold])); /* REDELIVER */
     *number = (uint32_t)block;
     return block < s->g.blocks ? seg_block(s, block) : NULL;
 }

@@ -41,6 +41,7 @@ static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags
         result = chan__handle_register(h);
     if (result) {
         chan__endpoint_leave(&h->endpoint);
+        chan__life_update(ch); /* somebody may have counted us and thought himself not the last */
         chan_close(h->chan);
         return result;
     }

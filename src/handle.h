@@ -88,7 +88,7 @@ static inline int chan__handle_spare_hold(struct handle *h, uint32_t *hold)
     const struct geometry *g = &h->chan->segment.g;
     uint32_t first = hold_first(g, h->endpoint.role);
     for (uint32_t tries = 0; tries < g->role_cells; tries++) {
-        uint64_t word = load_relaxed(&h->endpoint.party.record->holds[h->hold]);
+        uint64_t word = load_acquire(&h->endpoint.party.record->holds[h->hold]); /* REDELIVER */
         if (!(h->open & hold_bit(h, h->hold)) && hold_state(g, word) == HOLD_SPARE) {
             *hold = h->hold;
             return 0;

@@ -12,11 +12,13 @@
 
 static const struct chan_options defaults = CHAN_OPTIONS_INIT;
 
-/* messages x message_size, but at most the larger of 64 MiB and 4 x message_size. */
+/* `messages` of the largest size, in whole units, but at most the larger of 64 MiB and four of them. */
 static uint64_t default_budget(uint64_t messages, uint64_t message_size)
 {
-    uint64_t cap = message_size > DEFAULT_BUDGET / 4 ? 4 * message_size : DEFAULT_BUDGET;
-    return message_size && messages > cap / message_size ? cap : messages * message_size;
+    uint64_t unit = chan__unit_bytes(message_size);
+    uint64_t largest = (message_size + unit - 1) / unit * unit;
+    uint64_t cap = largest > DEFAULT_BUDGET / 4 ? 4 * largest : DEFAULT_BUDGET;
+    return largest && messages > cap / largest ? cap : messages * largest;
 }
 
 int chan__options_geometry(const struct chan_options *options, struct geometry *g)

@@ -59,7 +59,8 @@ static int take_orphan(struct receiving *op)
     const struct segment *s = segment_of(op->rx);
     uint32_t cell;
     uint64_t word;
-    if (!chan__orphans_find(s, &cell, &word))
+    /* One's own first: they take no spare block, and may be sitting in all of one's hold cells. */
+    if (!chan__orphans_find_in(s, h->endpoint.party.number, &cell, &word) && !chan__orphans_find(s, &cell, &word))
         return -EAGAIN;
     if (cell_block(&s->g, word) >= s->g.blocks)
         return -EBADMSG;
@@ -93,8 +94,7 @@ static bool others_hold_messages(struct receiving *op)
         uint32_t state = status_state(status);
         bool receives = status_role(status) == CHAN_ROLE_RECEIVER &&
                         (state == CHAN_STATE_LIVE || state == CHAN_STATE_DEAD);
-        /* In the middle of an exchange: what it took is in no cell that could be looked at. */
-        if (number != own && receives && load_acquire(&record->intent_old))
+        if (number != own && receives && chan__exchange_took(s, number))
             return true;
         if ((number != own && chan__holds_count(s, number, HOLD_HELD)) || chan__holds_count(s, number, HOLD_ORPHAN))
             return true;
@@ -109,8 +109,9 @@ static int take_from_ring(struct receiving *op)
     if (result)
         return chan__ring_has_message(&h->endpoint.party) == 0 ? result : -EAGAIN;
     result = chan__ring_take(&h->endpoint.party, op->hold, INTENT_TAKE, op->limit, &op->size);
+    /* With payload units, the one sender woken might be waiting for units while another waits for just this cell. */
     if (!result)
-        chan__event_notify(&seg_hot(segment_of(op->rx))->space_event, 1);
+        chan__event_notify(&seg_hot(segment_of(op->rx))->space_event, segment_of(op->rx)->g.units ? INT_MAX : 1);
     return result;
 }
 
@@ -347,11 +348,14 @@ int chan_recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64
     return recv_view_until(rx, view, user_deadline(deadline_ns));
 }
 
-/* view->hold is the hold cell + 1, so that a zeroed view is no view. */
+/* view->hold is the hold cell + 1, so that a zeroed view is no view. Its address tells it from other receivers' views. */
 static bool is_open_view(const struct chan_receiver *rx, const struct chan_view *view)
 {
-    uint32_t first = segment_of(rx)->g.role_cells;
-    return view->hold > first && view->hold <= 2 * first && rx->handle.open & hold_bit(&rx->handle, view->hold - 1);
+    uint32_t number, first = segment_of(rx)->g.role_cells;
+    if (view->hold <= first || view->hold > 2 * first || !(rx->handle.open & hold_bit(&rx->handle, view->hold - 1)))
+        return false;
+    struct seg_block *block = chan__hold_block(&rx->handle.endpoint.party, view->hold - 1, &number);
+    return block && chan__payload(segment_of(rx), block, 0) == view->data;
 }
 
 int chan_release(struct chan_receiver *rx, struct chan_view *view)

@@ -257,11 +257,15 @@ int chan_reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *lo
     return reserve_until(tx, size, loan, user_deadline(deadline_ns));
 }
 
-/* loan->hold is the hold cell + 1, so that a zeroed loan is no loan. */
+/* loan->hold is the hold cell + 1, so that a zeroed loan is no loan. Its address tells it from other senders' loans. */
 static bool is_open_loan(const struct chan_sender *tx, const struct chan_loan *loan)
 {
-    return loan->hold >= 1 && loan->hold <= segment_of(tx)->g.role_cells &&
-           tx->handle.open & hold_bit(&tx->handle, loan->hold - 1);
+    uint32_t number;
+    if (loan->hold < 1 || loan->hold > segment_of(tx)->g.role_cells ||
+        !(tx->handle.open & hold_bit(&tx->handle, loan->hold - 1)))
+        return false;
+    struct seg_block *block = chan__hold_block(&tx->handle.endpoint.party, loan->hold - 1, &number);
+    return block && chan__payload(segment_of(tx), block, 0) == loan->data;
 }
 
 static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)

@@ -38,7 +38,7 @@ struct chan;
 #define CHAN_HUGE_PAGES 0x4u  /* ask for transparent huge pages (a hint) */
 #define CHAN_READ_ONLY 0x8u   /* open only: map read-only, for inspection; nothing in the channel changes */
 #define CHAN_NO_KEEPER 0x10u  /* start no helper thread: deaths are then noticed by polling every 20 ms in
-                               * calls that block */
+                               * calls that block, and by attaching; not by calls that do not block */
 #define CHAN_ANY_OWNER 0x20u  /* open only: accept an object that neither this user nor root owns */
 #define CHAN_UNSEALED 0x40u   /* open by descriptor only: accept one that its sender could truncate, such as
                                * that of a named channel; a truncation would be SIGBUS here */
@@ -48,9 +48,9 @@ struct chan_options {
     uint32_t kind;           /* CHAN_QUEUE */
     uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64 */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
-    uint64_t bytes;          /* payload budget beside `messages`: full when either is used up. 0 means
-                              * messages x message_size, but at most the larger of 64 MiB and 4 x message_size.
-                              * It concerns messages above chan_memory.inline_size only */
+    uint64_t bytes;          /* payload budget beside `messages`: full when either is used up. 0 means room for
+                              * `messages` of the largest size, but at most for the larger of 64 MiB and four of
+                              * them. It concerns messages above chan_memory.inline_size only */
     uint32_t endpoints;      /* most endpoints attached at once, 1 .. 1024; 0 means 64 */
     uint32_t holds;          /* most loans or views that one endpoint may hold, 1 .. 63; 0 means 4 */
     uint32_t senders;        /* CHAN_MANY or CHAN_ONE */

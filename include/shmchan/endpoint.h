@@ -15,7 +15,8 @@ struct chan_sender;
 struct chan_receiver;
 
 /* Flags of attach and prepare. */
-#define CHAN_INTERRUPTIBLE 0x100u /* blocking calls return -EINTR when a signal handler ran */
+#define CHAN_INTERRUPTIBLE 0x100u /* blocking calls return -EINTR when a signal handler ran while they slept; one
+                                   * that runs just before is not noticed, so pair it with a timeout */
 #define CHAN_NO_SPIN 0x200u       /* blocking calls sleep at once instead of spinning briefly first */
 
 /* Attach to the channel.

@@ -19,7 +19,7 @@ struct chan_stat {
     uint64_t sent;             /* messages */
     uint64_t received;         /* messages whose receive is complete */
     uint64_t discarded;        /* messages dropped: last receiver gone, or max_deliveries reached */
-    uint64_t redelivered;      /* deliveries beyond the first */
+    uint64_t redelivered;      /* deliveries beyond the first; short by those whose receiver was killed taking them */
     uint64_t sent_bytes;       /* counted after the fact: short by what a killed call had in hand */
     uint64_t received_bytes;
     uint64_t queued;           /* in the queue now */
