@@ -162,13 +162,11 @@ int chan__segment_reopen(const struct segment *segment)
     return fd < 0 ? -errno : fd;
 }
 
-static int check_object(int fd, bool any_owner)
+static int check_owner(int fd, bool any_owner)
 {
     struct stat st;
     if (fstat(fd, &st))
         return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -EBADMSG;
     if (!any_owner && st.st_uid != geteuid() && st.st_uid != 0)
         return -EPERM;
     return 0;
@@ -180,7 +178,7 @@ int chan__segment_open(const char *path, bool read_only, bool any_owner, struct 
     int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == EISDIR || errno == ENXIO ? -EBADMSG : -errno;
-    int result = check_object(fd, any_owner);
+    int result = check_owner(fd, any_owner);
     if (!result)
         result = chan__segment_map(fd, read_only, out);
     if (result)
@@ -217,6 +215,11 @@ static int validate_geometry(const struct seg_header *h, struct geometry *out)
 static int validate(int fd, struct geometry *out)
 {
     struct seg_header h;
+    struct stat st;
+    if (fstat(fd, &st))
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EBADMSG;
     ssize_t n = pread(fd, &h, sizeof h, 0);
     if (n < 0)
         return -errno;
@@ -227,9 +230,6 @@ static int validate(int fd, struct geometry *out)
     int result = validate_geometry(&h, out);
     if (result)
         return result;
-    struct stat st;
-    if (fstat(fd, &st))
-        return -errno;
     return (uint64_t)st.st_size == out->total_bytes ? 0 : -EBADMSG;
 }
 
