@@ -68,23 +68,23 @@ static bool intent_is_sound(const struct segment *s, const struct intent *i)
            cell_block(g, i->new) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DISCARD_ORPHAN;
 }
 
-/* The dead one's exchange took effect: it owns the block it got, holds it, and has counted it. */
-static void finish_exchange(const struct segment *s, uint32_t number, uint64_t status, const struct intent *i)
+/* The dead one's exchange took effect: it owns the block it got, and holds it. The hold cell is written last, so as long
+ * as it has its old word the owner word may be missing too; once it has another, both are done, and the block may be
+ * somebody else's by now: hence the look at it between reading the owner word and changing it. */
+static void finish_exchange(const struct segment *s, uint32_t number, const struct intent *i)
 {
     const struct geometry *g = &s->g;
-    struct seg_record *record = seg_record(s, number);
+    atomic_u64 *hold = &seg_record(s, number)->holds[i->hold];
     uint64_t got = cell_block(g, i->old);
     atomic_u64 *owner = &seg_block(s, got)->owner;
     uint64_t owner_now = load_acquire(owner);
-    /* The hold cell is written last: as long as it has its old word, the owner word may be missing too. */
-    if (load_acquire(&record->holds[i->hold]) == i->held && is_still(record, status)) {
-        if (!owner_is(owner_now, number))
-            cas_acq_rel_u64(owner, owner_now, owner_next(owner_now, number));
-        bool holds_message = i->kind == INTENT_TAKE || i->kind == INTENT_REDELIVER;
-        uint64_t turn = hold_next_turn(cell_turn(g, i->held), holds_message ? HOLD_HELD : HOLD_SPARE);
-        cas_acq_rel_u64(&record->holds[i->hold], i->held, cell_word(g, turn, got));
-    }
-    cas_acq_rel_u64(chan__counter_of(record, i->kind), i->count, i->count + 1);
+    if (load_acquire(hold) != i->held)
+        return;
+    if (!owner_is(owner_now, number))
+        cas_acq_rel_u64(owner, owner_now, owner_next(owner_now, number));
+    bool holds_message = i->kind == INTENT_TAKE || i->kind == INTENT_REDELIVER;
+    uint64_t turn = hold_next_turn(cell_turn(g, i->held), holds_message ? HOLD_HELD : HOLD_SPARE);
+    cas_acq_rel_u64(hold, i->held, cell_word(g, turn, got));
 }
 
 static void repair_exchange(const struct segment *s, uint32_t number, uint64_t status)
@@ -100,9 +100,15 @@ static void repair_exchange(const struct segment *s, uint32_t number, uint64_t s
         .hold = intent_hold(where),
         .kind = intent_kind(where),
     };
-    if (i.old && intent_is_sound(s, &i) && is_still(record, status) &&
-        chan__decide(s, number, i.new, i.cell))
-        finish_exchange(s, number, status, &i);
+    if (!i.old || !intent_is_sound(s, &i))
+        return;
+    bool happened = load_acquire(&record->holds[i.hold]) != i.held || chan__decide(s, number, i.new, i.cell);
+    /* All of the above was about the dead one only if the record is still its. */
+    if (!happened || !is_still(record, status))
+        return;
+    finish_exchange(s, number, &i);
+    if (is_still(record, status))
+        cas_acq_rel_u64(chan__counter_of(record, i.kind), i.count, i.count + 1);
 }
 
 /* Payload of loans that were never sent, and of messages whose release was cut short. */

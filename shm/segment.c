@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,12 +26,41 @@ static void fd_path(int fd, char path[32])
     snprintf(path, 32, "/proc/self/fd/%d", fd);
 }
 
+/* Bytes that can still be had without driving the machine out of memory; UINT64_MAX if /proc does not tell. */
+static uint64_t available_memory(void)
+{
+    uint64_t total = 0;
+    unsigned long long kib;
+    char line[128];
+    FILE *meminfo = fopen("/proc/meminfo", "re");
+    if (!meminfo)
+        return UINT64_MAX;
+    while (fgets(line, sizeof line, meminfo))
+        if (sscanf(line, "MemAvailable: %llu", &kib) == 1 || sscanf(line, "SwapFree: %llu", &kib) == 1)
+            total += kib * 1024;
+    fclose(meminfo);
+    return total;
+}
+
+/* What cannot fit is refused before a page is touched: tmpfs is often as large as all memory, and filling it on the
+ * way to ENOSPC would have the kernel kill processes. */
+static int check_room(int fd, uint64_t bytes)
+{
+    struct statvfs fs;
+    if (!fstatvfs(fd, &fs) && fs.f_blocks && (bytes + fs.f_frsize - 1) / fs.f_frsize > fs.f_bavail)
+        return -ENOSPC;
+    return bytes > available_memory() ? -ENOMEM : 0;
+}
+
 /* Commit every page now, so that a full file system is an error code here and not a SIGBUS later. */
 static int commit_memory(int fd, uint64_t bytes)
 {
     struct rlimit limit;
     if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur)
         return -EFBIG; /* ftruncate() would raise SIGXFSZ */
+    int result = check_room(fd, bytes);
+    if (result)
+        return result;
     if (ftruncate(fd, (off_t)bytes))
         return -errno;
     for (uint64_t at = 0; at < bytes;) {

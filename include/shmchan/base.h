@@ -22,7 +22,7 @@
 CHAN_BEGIN
 
 /* Results. Every function that can fail returns 0, or a count, on success and a negative errno value on
- * failure; errno itself is left alone. Outputs are untouched on failure unless a function says otherwise.
+ * failure; errno means nothing afterwards. Outputs are untouched on failure unless a function says otherwise.
  *
  *   -EAGAIN           full (send) or empty (receive), from the try_ forms
  *   -ETIMEDOUT        the deadline passed first
