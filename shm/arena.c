@@ -9,7 +9,8 @@ static uint64_t unit_word(uint32_t tag, uint32_t block)
     return (uint64_t)tag << 32 | (block + 1);
 }
 
-/* Claim [first, first + count). Returns count, or how many were claimed, and given back, before one that is taken. */
+/* Claim [first, first + count). Returns count, or how many were claimed, and given back, before one that
+ * is taken. */
 static uint32_t claim_run(const struct segment *s, struct seg_block *block, uint32_t number, uint32_t first,
                           uint32_t count)
 {
@@ -43,8 +44,8 @@ static uint64_t find_run(const struct segment *s, uint64_t from, uint64_t to, ui
     return UINT64_MAX;
 }
 
-static int claim_between(const struct segment *s, struct seg_block *block, uint32_t number, uint64_t from, uint64_t to,
-                         uint32_t count)
+static int claim_between(const struct segment *s, struct seg_block *block, uint32_t number, uint64_t from,
+                         uint64_t to, uint32_t count)
 {
     for (;;) {
         uint64_t first = find_run(s, from, to, count);

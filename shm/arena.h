@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Payload units: contiguous memory for messages that do not fit in their block.
  *
- * Each unit has an owner word, 0 or {tag:32, block + 1:32}; the tag counts the block's extents, so that a word never
- * comes back. The block says which units it wants before the first is claimed, so after a death at any instruction
- * the repairer knows where to look, and frees what still carries exactly that word. */
+ * Each unit has an owner word, 0 or {tag:32, block + 1:32}; the tag counts the block's extents, so that a
+ * word never comes back. The block says which units it wants before the first is claimed, so after a death
+ * at any instruction the repairer knows where to look, and frees what still carries exactly that word. */
 #ifndef SHM_ARENA_H
 #define SHM_ARENA_H
 
@@ -29,8 +29,8 @@ static inline struct extent chan__extent_of(const struct seg_block *block)
     };
 }
 
-/* Free what `extent`, read while the block was surely the dead endpoint's, left claimed. Any number of repairers may
- * do it at once. Returns the number of units freed. */
+/* Free what `extent`, read while the block was surely the dead endpoint's, left claimed. Any number of
+ * repairers may do it at once. Returns the number of units freed. */
 uint32_t chan__arena_reclaim(const struct segment *s, uint32_t block, struct extent extent);
 
 static inline bool extent_is_sound(const struct segment *s, struct extent e)

@@ -3,17 +3,18 @@
  *
  * The release/acquire pairs of the library, each named at both ends:
  *
- *   PUBLISH   chan__exchange() CASes a ring cell          -> the taker's load of that cell: the message's bytes
- *   INTENT    chan__exchange() stores intent_old          -> chan__decide() loads it: the rest of the intent
- *   OWNER     chan__exchange() clears intent_old          -> chan__decide() loads it: the owner word before it
- *   ACK       chan__hold_release() stores the hold cell   -> the repairer's load: the reader is done with the block
- *   STATUS    endpoint stores its status LIVE             -> peers load it: identity fields of the record
- *   REPAIRED  chan__repair() CASes status to FREE         -> chan__endpoint_claim(): everything that was repaired
- *   ORPHAN    chan__orphans_announce() CASes the summary  -> the receiver's load: the ORPHAN cells behind it
- *   REDELIVER chan__exchange() CASes an ORPHAN cell       -> the cell's owner finds a spare block in it: its owner word
- *   UNIT      chan__arena_free() stores 0 in a unit       -> the claimer's CAS: the last reader is done with it
- *   SLEEP     chan__event_prepare() sets the sleeper bit, then looks at the ring; chan__exchange() changes the
- *             ring, then looks at the sleeper bit: both sequentially consistent, so one of them sees the other
+ *   PUBLISH    chan__exchange() CASes a ring cell      -> the taker's load of it: the message's bytes
+ *   INTENT     chan__exchange() stores intent_old      -> chan__decide() loads it: the rest of the intent
+ *   OWNER      chan__exchange() clears intent_old      -> chan__decide() loads it: the owner word before it
+ *   ACK        hold_change() stores the hold cell      -> a repairer's load: the reader is done with it
+ *   STATUS     chan__endpoint_show() stores LIVE       -> peers' loads: the identity in the record
+ *   REPAIRED   chan__repair_all() CASes FREE           -> chan__endpoint_claim(): all that was repaired
+ *   ORPHAN     chan__orphans_announce() CASes the      -> the receiver's load: the ORPHAN cells behind it
+ *              summary
+ *   REDELIVER  chan__exchange() CASes an ORPHAN cell   -> its owner finds a spare there: the owner word
+ *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
+ *   SLEEP      chan__event_prepare() sets the sleeper bit, then looks at the ring; chan__exchange() changes
+ *              the ring, then looks at the sleeper bit: both sequentially consistent, so one sees the other
  */
 #ifndef SHM_ATOMIC_H
 #define SHM_ATOMIC_H
@@ -25,7 +26,8 @@
 typedef _Atomic(uint64_t) atomic_u64;
 typedef _Atomic(uint32_t) atomic_u32;
 
-_Static_assert(sizeof(atomic_u64) == 8 && _Alignof(atomic_u64) == 8, "64-bit words are lock-free and aligned");
+_Static_assert(sizeof(atomic_u64) == 8 && _Alignof(atomic_u64) == 8,
+               "64-bit words are lock-free and aligned");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks in shared memory would not survive their holder");
 
 #define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
@@ -37,17 +39,20 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks in shared memory would not su
 
 static inline bool cas_seq_cst_u64(atomic_u64 *word, uint64_t old, uint64_t new)
 {
-    return atomic_compare_exchange_strong_explicit(word, &old, new, memory_order_seq_cst, memory_order_acquire);
+    return atomic_compare_exchange_strong_explicit(word, &old, new, memory_order_seq_cst,
+                                                   memory_order_acquire);
 }
 
 static inline bool cas_acq_rel_u64(atomic_u64 *word, uint64_t old, uint64_t new)
 {
-    return atomic_compare_exchange_strong_explicit(word, &old, new, memory_order_acq_rel, memory_order_acquire);
+    return atomic_compare_exchange_strong_explicit(word, &old, new, memory_order_acq_rel,
+                                                   memory_order_acquire);
 }
 
 static inline bool cas_seq_cst_u32(atomic_u32 *word, uint32_t old, uint32_t new)
 {
-    return atomic_compare_exchange_strong_explicit(word, &old, new, memory_order_seq_cst, memory_order_acquire);
+    return atomic_compare_exchange_strong_explicit(word, &old, new, memory_order_seq_cst,
+                                                   memory_order_acquire);
 }
 
 /* Tell the processor that this is a spin. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The word of a cell, {turn, sealed, block}: taking it apart and putting it together.
+/* The word of a cell, {turn, sealed, block + 1}: taking it apart and putting it together.
  *
- * The block number takes g.block_bits, the seal one bit, the turn all others. Turns only grow.
- *   ring cell:  2L empty in lap L, 2L+1 full in lap L; laps start at 1
+ * The block takes g.block_bits, the seal one bit, the turn all others. A turn only goes forward, and
+ * wraps: turns are compared by their difference. No word is 0.
+ *   ring cell:  2L empty in lap L, 2L+1 full in lap L; the first lap is 1
  *   hold cell:  the two low bits are the state */
 #ifndef SHM_CELL_H
 #define SHM_CELL_H
@@ -13,7 +14,7 @@ enum hold_state { HOLD_SPARE = 0, HOLD_HELD = 1, HOLD_ORPHAN = 2 };
 
 static inline uint64_t cell_word(const struct geometry *g, uint64_t turn, uint64_t block)
 {
-    return turn << (g->block_bits + 1) | block;
+    return turn << (g->block_bits + 1) | (block + 1);
 }
 
 static inline uint64_t cell_turn(const struct geometry *g, uint64_t word)
@@ -21,9 +22,17 @@ static inline uint64_t cell_turn(const struct geometry *g, uint64_t word)
     return word >> (g->block_bits + 1);
 }
 
+/* How far the cell's turn is ahead of `turn`; negative if it is behind. */
+static inline int64_t cell_ahead(const struct geometry *g, uint64_t word, uint64_t turn)
+{
+    unsigned unused = g->block_bits + 1;
+    return (int64_t)((word >> unused << unused) - (turn << unused)) >> unused;
+}
+
+/* Not a block of the segment, but some number beyond, if the word is nonsense. */
 static inline uint64_t cell_block(const struct geometry *g, uint64_t word)
 {
-    return word & ((UINT64_C(1) << g->block_bits) - 1);
+    return (word & ((UINT64_C(1) << g->block_bits) - 1)) - 1;
 }
 
 static inline uint64_t cell_seal(const struct geometry *g)
@@ -39,8 +48,8 @@ static inline enum hold_state hold_state(const struct geometry *g, uint64_t word
 /* The next turn of a hold cell that has this state. */
 static inline uint64_t hold_next_turn(uint64_t turn, enum hold_state state)
 {
-    uint64_t next = (turn & ~UINT64_C(3)) + (uint64_t)state;
-    return next > turn ? next : next + 4;
+    uint64_t round = turn & ~UINT64_C(3);
+    return round + (uint64_t)state + ((uint64_t)state > (turn & 3) ? 0 : 4);
 }
 
 /* Cells are numbered ring cells first, then the hold cells of record 0, of record 1, ... */

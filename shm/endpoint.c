@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <shmchan/inspect.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,15 +47,15 @@ static bool has_room(const struct segment *s, struct seg_record *record, uint32_
     return false;
 }
 
-static bool claim_record(const struct segment *s, uint32_t number, uint32_t role, struct endpoint *e)
+static bool claim_record(const struct segment *s, int fd, uint32_t number, uint32_t role, struct endpoint *e)
 {
     struct seg_record *record = seg_record(s, number);
     uint64_t status = load_acquire(&record->status); /* REPAIRED */
-    if (status_state(status) != RECORD_FREE || try_lock(e->life_fd, LOCK_RECORDS_AT + number))
+    if (status_state(status) != RECORD_FREE || try_lock(fd, LOCK_RECORDS_AT + number))
         return false;
     uint64_t mine = status_word(status_generation(status) + 1, role, CHAN_STATE_ATTACHING);
     if (!cas_acq_rel_u64(&record->status, status, mine)) { /* REPAIRED */
-        unlock(e->life_fd, LOCK_RECORDS_AT + number);
+        unlock(fd, LOCK_RECORDS_AT + number);
         return false;
     }
     store_release(&record->intent_old, 0); /* left by the predecessor: repairers never touch intents */
@@ -65,26 +65,46 @@ static bool claim_record(const struct segment *s, uint32_t number, uint32_t role
     return true;
 }
 
+static size_t page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Find a record, records without orphans first; sender's hold cells never have any. */
+static int claim_any(const struct segment *s, int fd, uint32_t role, struct endpoint *e)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t number = 0; number < s->g.endpoints; number++)
+            if ((pass || has_room(s, seg_record(s, number), role)) && claim_record(s, fd, number, role, e))
+                return 0;
+    return -EUSERS;
+}
+
 int chan__endpoint_claim(const struct segment *s, uint32_t role, struct endpoint *out)
 {
-    struct endpoint e = {.life_fd = chan__segment_reopen(s)};
-    if (e.life_fd < 0)
-        return e.life_fd;
+    struct endpoint e = {0};
+    int fd = chan__segment_reopen(s);
+    if (fd < 0)
+        return fd;
     int result = 0;
-    if ((role == CHAN_ROLE_SENDER ? s->g.senders : s->g.receivers) == CHAN_ONE) {
-        result = try_lock(e.life_fd, LOCK_SEATS_AT + role);
+    e.life = mmap(NULL, page_bytes(), PROT_NONE, MAP_SHARED, fd, 0);
+    if (e.life == MAP_FAILED)
+        result = -errno;
+    else if (madvise(e.life, page_bytes(), MADV_DONTFORK))
+        result = -errno;
+    if (!result && (role == CHAN_ROLE_SENDER ? s->g.senders : s->g.receivers) == CHAN_ONE) {
+        result = try_lock(fd, LOCK_SEATS_AT + role);
         if (result == -EAGAIN)
             result = -EBUSY;
     }
-    /* Records without orphans first. Sender's hold cells never have any. */
-    for (int pass = 0; !result && pass < 2; pass++)
-        for (uint32_t number = 0; number < s->g.endpoints; number++)
-            if ((pass || has_room(s, seg_record(s, number), role)) && claim_record(s, number, role, &e)) {
-                *out = e;
-                return 0;
-            }
-    close(e.life_fd);
-    return result ? result : -EUSERS;
+    if (!result)
+        result = claim_any(s, fd, role, &e);
+    close(fd);
+    if (!result)
+        *out = e;
+    else if (e.life != MAP_FAILED)
+        munmap(e.life, page_bytes());
+    return result;
 }
 
 static void show_command(struct seg_record *record)
@@ -102,9 +122,11 @@ static void show_command(struct seg_record *record)
     store_relaxed(&record->command[1], words[1]);
 }
 
-void chan__endpoint_show(struct endpoint *e, uint32_t state)
+int chan__endpoint_show(struct endpoint *e, uint32_t state)
 {
     struct seg_record *record = e->party.record;
+    if (madvise(e->life, page_bytes(), state == CHAN_STATE_PREPARED ? MADV_DOFORK : MADV_DONTFORK))
+        return -errno;
     struct process_identity self;
     chan__process_self(&self);
     store_relaxed(&record->pid, self.pid);
@@ -122,35 +144,30 @@ void chan__endpoint_show(struct endpoint *e, uint32_t state)
     store_relaxed(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
     e->status = status_with_state(e->status, state);
     store_release(&record->status, e->status); /* STATUS */
+    return 0;
+}
+
+void chan__endpoint_forget(struct endpoint *e)
+{
+    munmap(e->life, page_bytes());
+    e->life = NULL;
 }
 
 void chan__endpoint_leave(struct endpoint *e)
 {
     /* Fails only if a repairer was told that we are dead, which the kernel does not say of the living. */
-    cas_acq_rel_u64(&e->party.record->status, e->status, status_with_state(e->status, RECORD_FREE)); /* REPAIRED */
-    close(e->life_fd);
-    e->life_fd = -1;
+    cas_acq_rel_u64(&e->party.record->status, e->status,
+                    status_with_state(e->status, RECORD_FREE)); /* REPAIRED */
+    chan__endpoint_forget(e);
 }
 
-bool chan__endpoint_is_dead(const struct segment *s, uint32_t number, uint64_t status, int patience_ms)
+bool chan__endpoint_is_dead(const struct segment *s, uint32_t number, uint64_t status)
 {
     struct flock lock = byte_lock(LOCK_RECORDS_AT + number);
-    if (fcntl(s->fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK)
+    if (!chan__segment_has_fd(s) || fcntl(s->fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK)
         return false;
-    struct seg_record *record = seg_record(s, number);
-    struct process_identity holder = {
-        .pid = load_acquire(&record->pid), /* acquire: the status is to be read after these */
-        .uid = load_acquire(&record->uid),
-        .start_time = load_acquire(&record->start_time),
-        .pid_namespace = load_acquire(&record->pid_namespace),
-    };
-    /* The lock was free; if the record has not changed hands since, it was this holder's lock. */
-    if (load_acquire(&record->status) != status)
-        return false;
-    struct stat object;
-    return status_state(status) != CHAN_STATE_LIVE || !chan__process_is_near(&holder) ||
-           !chan__process_is_alive(&holder, patience_ms) ||
-           (!fstat(s->fd, &object) && !chan__process_maps(&holder, object.st_dev, object.st_ino));
+    /* The lock was free; if the record has not changed hands since, it was this holder's. */
+    return load_acquire(&seg_record(s, number)->status) == status;
 }
 
 uint32_t chan__endpoint_count(const struct segment *s, uint32_t role)

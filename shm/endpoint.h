@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of attached endpoints: taking a record, keeping it, and telling whether its holder is alive.
  *
- * Every endpoint holds one descriptor, an open file description of its own on the segment's object, with an OFD
- * lock on the byte of its record. The kernel drops both when the last thread of the process is gone, and tells
- * everybody who watches the object (inotify, IN_CLOSE_WRITE). So:
- *   lock held                         alive, however slow or stopped
- *   lock free, but the process is in this pid namespace, still there, and has the object mapped: alive; it closed
- *                                     all its descriptors
- *   lock free otherwise               dead (after exec the process is there, but nothing is mapped)
- * The lock is taken before the record and let go after it: a record that is not FREE and whose lock is free belongs
- * to the dead. */
+ * Every endpoint maps one page of the object through an open file description of its own, which has an OFD
+ * lock on the byte of the endpoint's record and no descriptor any more: the mapping alone keeps it. So the
+ * lock is held exactly as long as the address space is there that can touch the segment. The kernel drops
+ * it when the last thread of the process is gone, and at exec; no fork child has it; closing descriptors
+ * does not touch it; pid namespaces, zombies and reused pids do not matter. It also tells everybody who
+ * watches the object (inotify, IN_CLOSE_WRITE).
+ *
+ * The lock is taken before the record and let go after it: a record that is not FREE and whose lock is free
+ * belongs to the dead. */
 #ifndef SHM_ENDPOINT_H
 #define SHM_ENDPOINT_H
 
 #include "shm/ring.h"
 
-/* An attached endpoint: what the ring needs, and the descriptor that proves it alive. */
+/* An attached endpoint: what the ring needs, and the mapping that proves it alive. */
 struct endpoint {
     struct party party;
     uint64_t status; /* the record's status word while we have it */
     uint32_t role;   /* CHAN_ROLE_* */
-    int life_fd;
+    void *life;      /* the page that keeps the lock */
 };
 
 static inline uint64_t status_word(uint64_t generation, uint32_t role, uint32_t state)
@@ -54,18 +54,23 @@ static inline uint32_t hold_first(const struct geometry *g, uint32_t role)
     return role == 1 ? 0 : g->role_cells;
 }
 
-/* Take a free record; its state is ATTACHING afterwards. -EUSERS; -EBUSY: the side's one seat is taken; -EMFILE ... */
+/* Take a free record; its state is ATTACHING afterwards. -EUSERS; -EBUSY: the side's one seat is taken;
+ * -EMFILE ... */
 int chan__endpoint_claim(const struct segment *s, uint32_t role, struct endpoint *out);
 
-/* Write this process's identity into the record and show it in `state` (LIVE or PREPARED). */
-void chan__endpoint_show(struct endpoint *e, uint32_t state);
+/* Write this process's identity into the record and show it in `state`. PREPARED: children inherit the
+ * lock, until the endpoint is shown LIVE. */
+int chan__endpoint_show(struct endpoint *e, uint32_t state);
 
-/* Give the record back (its holds must be in order) and close the descriptor. */
+/* Give the record back (its holds must be in order) and let go of the lock. */
 void chan__endpoint_leave(struct endpoint *e);
 
-/* True if the holder of record `number`, seen with `status`, is dead; false also if the record has changed hands. Waits
- * up to `patience_ms` for a process whose descriptors are closed and that is not quite gone. */
-bool chan__endpoint_is_dead(const struct segment *s, uint32_t number, uint64_t status, int patience_ms);
+/* Let go of the lock only: a prepared endpoint lives on in whoever else has the mapping. */
+void chan__endpoint_forget(struct endpoint *e);
+
+/* True if the holder of record `number`, seen with `status`, is dead; false also if the record has changed
+ * hands, or if this process has lost its descriptor and cannot tell. */
+bool chan__endpoint_is_dead(const struct segment *s, uint32_t number, uint64_t status);
 
 /* Endpoints of a role that count as attached: LIVE or PREPARED. */
 uint32_t chan__endpoint_count(const struct segment *s, uint32_t role);

@@ -19,12 +19,13 @@ int chan__event_wait(atomic_u32 *event, uint32_t key, int64_t deadline_ns)
 void chan__event_wake(atomic_u32 *event, int count)
 {
     uint32_t key = load_seq_cst(event);
-    /* Losing this race means that another waker has just raised the sequence: sleepers in between will look again. */
+    /* Losing this race means that another waker has just raised the sequence: sleepers in between will
+     * look again. */
     bool raised = cas_seq_cst_u32(event, key, key + EVENT_STEP);
     if (chan__futex_wake(event, count) || !raised)
         return;
-    /* Nobody slept: the bit was a leftover. Somebody may have gone to sleep on it since, just before it is cleared, and
-     * would be overlooked from then on: hence the second wake. */
+    /* Nobody slept: the bit was a leftover. Somebody may have gone to sleep on it since, just before it is
+     * cleared, and would be overlooked from then on: hence the second wake. */
     if (cas_seq_cst_u32(event, key + EVENT_STEP, (key + 2 * EVENT_STEP) & ~EVENT_SLEEPERS))
         chan__futex_wake(event, INT_MAX);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An event: one word of the segment on which any number of endpoints sleep until a condition may have changed.
+/* An event: one word of the segment on which any number of endpoints sleep until a condition may have
+ * changed.
  *
  * The word is {sequence:31, sleepers:1}. It counts nobody, so a killed sleeper leaves nothing wrong behind:
  *
@@ -10,8 +11,9 @@
  *             raise the sequence, wake, and if nobody was there to be woken, clear the bit.
  *
  * Either the waker sees the bit or the sleeper sees the change (SLEEP in atomic.h). A bit left behind by
- * the dead costs the next waker one call, once. A waker killed between its change and its wake is made up for by
- * whoever notices the death (everybody is woken then); one that is stopped there, by the sleepers' own patience. */
+ * the dead costs the next waker one call, once. A waker killed between its change and its wake is made up
+ * for by whoever notices the death (everybody is woken then); one that is stopped there, by the sleepers'
+ * own patience. */
 #ifndef SHM_EVENT_H
 #define SHM_EVENT_H
 
@@ -35,15 +37,16 @@ static inline void chan__event_notify(atomic_u32 *event, int count)
         chan__event_wake(event, count);
 }
 
-/* The same after a change made by a plain store, or by a weaker operation than a sequentially consistent CAS. */
+/* The same after a change made by a plain store, or by a weaker operation than a sequentially consistent
+ * CAS. */
 static inline void chan__event_notify_after_store(atomic_u32 *event, int count)
 {
     if (fetch_or_seq_cst(event, 0) & EVENT_SLEEPERS) /* SLEEP */
         chan__event_wake(event, count);
 }
 
-/* Wake everybody, sleeper bit or not: for changes that concern all, and after a death, which may have left the bit
- * wrong. Costs a system call. */
+/* Wake everybody, sleeper bit or not: for changes that concern all, and after a death, which may have left
+ * the bit wrong. Costs a system call. */
 void chan__event_notify_all(atomic_u32 *event);
 
 #endif

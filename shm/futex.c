@@ -22,12 +22,14 @@ struct kernel_timespec { /* what either call expects, whatever libc's time_t is 
 
 int chan__futex_wait(const atomic_u32 *word, uint32_t value, int64_t deadline_ns)
 {
-    struct kernel_timespec until = {.seconds = deadline_ns / 1000000000, .nanoseconds = deadline_ns % 1000000000};
+    struct kernel_timespec until = {.seconds = deadline_ns / 1000000000,
+                                    .nanoseconds = deadline_ns % 1000000000};
     struct kernel_timespec *limit = deadline_ns == INT64_MAX ? NULL : &until;
     int saved = errno;
     int result = 0;
     /* WAIT_BITSET takes an absolute deadline, on CLOCK_MONOTONIC. */
-    if (syscall(SYS_FUTEX, word, FUTEX_WAIT_BITSET, value, limit, NULL, FUTEX_BITSET_MATCH_ANY) && errno != EAGAIN)
+    if (syscall(SYS_FUTEX, word, FUTEX_WAIT_BITSET, value, limit, NULL, FUTEX_BITSET_MATCH_ANY) &&
+        errno != EAGAIN)
         result = -errno;
     errno = saved;
     return result;

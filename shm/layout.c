@@ -11,13 +11,14 @@
 #define HOLDS_MAX 63u
 #define TOTAL_MAX (UINT64_C(1) << 46)
 
-/* Up to this size every block has room for the largest message. Above, a block keeps SMALL_INLINE bytes for the small
- * messages of a mixed channel and larger ones go to payload units: spares are many, and most are empty. */
+/* Up to this size every block has room for the largest message. Above, a block keeps SMALL_INLINE bytes
+ * for the small messages of a mixed channel and larger ones go to payload units: spares are many, and most
+ * are empty. */
 #define INLINE_MAX 4096u
 #define SMALL_INLINE 1024u
 
-/* A message takes at most 1024 units, a bound for the CASes of one allocation, as long as units stay in this range:
- * a page at least, and not so large that a small message wastes much. */
+/* A message takes at most 1024 units, a bound for the CASes of one allocation, as long as units stay in
+ * this range: a page at least, and not so large that a small message wastes much. */
 #define UNIT_MIN 4096u
 #define UNIT_MAX 65536u
 
@@ -36,10 +37,10 @@ static unsigned bits_for(uint64_t count)
 
 static bool in_range(const struct geometry *g)
 {
-    return g->kind == CHAN_QUEUE && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE && g->receivers <= CHAN_ONE &&
-           g->messages >= 1 && g->messages <= MESSAGES_MAX && g->message_size <= MESSAGE_SIZE_MAX &&
-           g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX && g->holds >= 1 && g->holds <= HOLDS_MAX &&
-           g->payload_bytes <= TOTAL_MAX;
+    return g->kind == CHAN_QUEUE && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
+           g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
+           g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
+           g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX;
 }
 
 uint64_t chan__unit_bytes(uint64_t message_size)
@@ -74,14 +75,15 @@ int chan__geometry_complete(struct geometry *g)
         return result;
     g->role_cells = g->holds + 1;
     g->blocks = g->messages + 2 * (uint64_t)g->role_cells * g->endpoints;
-    g->record_bytes = round_up(offsetof(struct seg_record, holds) + 2 * (uint64_t)g->role_cells * 8, SEG_LINE);
+    g->record_bytes =
+        round_up(offsetof(struct seg_record, holds) + 2 * (uint64_t)g->role_cells * 8, SEG_LINE);
     g->records_at = SEG_RECORDS_AT;
     g->cells_at = g->records_at + g->endpoints * g->record_bytes;
     g->blocks_at = g->cells_at + round_up(g->messages * 8, SEG_LINE);
     g->units_at = g->blocks_at + round_up(g->blocks * g->block_bytes, SEG_LINE);
     g->arena_at = round_up(g->units_at + g->units * 8, 4096);
     g->total_bytes = g->arena_at + g->units * g->unit_bytes;
-    g->block_bits = bits_for(g->blocks);
+    g->block_bits = bits_for(g->blocks + 1);
     g->index_bits = bits_for(g->messages);
     return g->total_bytes <= TOTAL_MAX ? 0 : -EFBIG;
 }
@@ -109,7 +111,8 @@ uint64_t chan__layout_signature(void)
         UNIT_MIN,
         UNIT_MAX,
     };
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, 64 bit, over the bytes of each fact, low byte first */
+    uint64_t hash =
+        UINT64_C(0xcbf29ce484222325); /* FNV-1a, 64 bit, over the bytes of each fact, low byte first */
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
         for (unsigned shift = 0; shift < 64; shift += 8)
             hash = (hash ^ (facts[i] >> shift & 0xff)) * UINT64_C(0x100000001b3);

@@ -9,8 +9,9 @@
  *          units_at  one owner word for each payload unit
  *          arena_at  payload units
  *
- * Nothing here is a pointer, size_t, bool or enum; all integers are in the machine's byte order (the magic tells a
- * foreign one). Reserved bytes are 0. "Writer" says who may change a field once the object has its name. */
+ * Nothing here is a pointer, size_t, bool or enum; all integers are in the machine's byte order (the magic
+ * tells a foreign one). Reserved bytes are 0. "Writer" says who may change a field once the object has its
+ * name. */
 #ifndef SHM_LAYOUT_H
 #define SHM_LAYOUT_H
 
@@ -22,7 +23,8 @@
 #define SEG_FORMAT_VERSION 1u
 #define SEG_FEATURES 0u /* bits an opener must know to use the segment */
 
-#define SEG_LINE 128u /* words of different writers stand this far apart: two lines, for the adjacent-line prefetcher */
+#define SEG_LINE                                                                                             \
+    128u /* words of different writers stand this far apart: two lines, for the adjacent-line prefetcher */
 #define SEG_HOT_AT 1024u
 #define SEG_RECORDS_AT 4096u
 #define SEG_NAME_BYTES 208u
@@ -69,28 +71,31 @@ struct seg_header {
 struct seg_hot {
     /* {version:48, flags:16}. Writer: anybody, by CAS; every change raises the version. */
     _Alignas(SEG_LINE) atomic_u64 state;
-    /* Positions {lap, index} that were the tail and the head once. Writer: senders and receivers, by CAS, upwards. */
+    /* Positions {lap, index} that were the tail and the head once. Writer: senders and receivers, by CAS,
+     * upwards. */
     _Alignas(SEG_LINE) atomic_u64 tail_hint;
     _Alignas(SEG_LINE) atomic_u64 head_hint;
     /* Futex words {sequence:31, sleepers:1}. Writer: see event.h. */
     _Alignas(SEG_LINE) atomic_u32 data_event;  /* receivers sleep here */
     _Alignas(SEG_LINE) atomic_u32 space_event; /* senders sleep here */
-    /* {version:32, groups:32}: bit g: a record r with r % 32 == g may have ORPHAN cells. Writer: anybody, by CAS. */
+    /* {version:32, groups:32}: bit g: a record r with r % 32 == g may have ORPHAN cells. Writer: anybody,
+     * by CAS. */
     _Alignas(SEG_LINE) atomic_u64 orphans;
 };
 
-#define STATE_SENDERS_SEEN UINT64_C(0x1)   /* a sender has been attached */
+#define STATE_SENDERS_SEEN UINT64_C(0x1) /* a sender has been attached */
 #define STATE_RECEIVERS_SEEN UINT64_C(0x2)
-#define STATE_SENDERS_GONE UINT64_C(0x4)   /* ephemeral: disconnected for good */
+#define STATE_SENDERS_GONE UINT64_C(0x4) /* ephemeral: disconnected for good */
 #define STATE_RECEIVERS_GONE UINT64_C(0x8)
 #define STATE_SHUT_DOWN UINT64_C(0x10)
-#define STATE_FINISHED UINT64_C(0x20)      /* ephemeral: the last endpoint is gone; to be unlinked */
-#define STATE_FLAGS UINT64_C(0xffff)
+#define STATE_FINISHED UINT64_C(0x20) /* ephemeral: the last endpoint is gone; to be unlinked */
 #define STATE_VERSION UINT64_C(0x10000)
 
-/* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any repairer, by CAS. */
+/* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any
+ * repairer, by CAS. */
 struct seg_record {
-    /* {generation:40, reserved:8, role:8, state:8}. Writer: claimer (CAS from FREE), owner, repairers (CAS). */
+    /* {generation:40, reserved:8, role:8, state:8}. Writer: claimer (CAS from FREE), owner, repairers
+     * (CAS). */
     _Alignas(SEG_LINE) atomic_u64 status;
     atomic_u32 pid; /* identity, all written by the owner between ATTACHING and LIVE */
     atomic_u32 tid;
@@ -98,8 +103,8 @@ struct seg_record {
     atomic_u64 pid_namespace;
     atomic_u32 uid;
     uint32_t reserved0;
-    atomic_u64 attached_ns; /* CLOCK_REALTIME */
-    atomic_u64 command[2];  /* bytes of the command name, NUL-padded */
+    atomic_u64 attached_ns;   /* CLOCK_REALTIME */
+    atomic_u64 command[2];    /* bytes of the command name, NUL-padded */
     atomic_u64 base_messages; /* the counters when it attached: counters run on over generations */
     atomic_u64 base_bytes;
     uint64_t reserved1[6];
@@ -112,7 +117,7 @@ struct seg_record {
     atomic_u64 intent_count; /* the kind's counter before the exchange */
     /* Messages, counted once each by the exchange that moved them. Writer: owner. */
     atomic_u64 sent;
-    atomic_u64 taken; /* from the ring, to be received */
+    atomic_u64 taken;     /* from the ring, to be received */
     atomic_u64 discarded; /* from the ring */
     atomic_u64 redelivered;
     atomic_u64 orphans_discarded;
@@ -128,8 +133,8 @@ struct seg_record {
     atomic_u64 waited_ns;
     uint64_t reserved4[12];
 
-    /* 2 x (holds + 1) cells; the first half for senders. Writer: owner (stores, from SPARE and HELD); repairers and takers
-     * of orphans (CAS). */
+    /* 2 x (holds + 1) cells; the first half for senders. Writer: owner (stores, from SPARE and HELD);
+     * repairers and takers of orphans (CAS). */
     _Alignas(SEG_LINE) atomic_u64 holds[];
 };
 
@@ -137,23 +142,24 @@ struct seg_record {
 
 /* Kinds of intent: which counter, and what the hold cell becomes. */
 enum intent_kind {
-    INTENT_SEND = 1,            /* sent; SPARE */
-    INTENT_TAKE = 2,            /* taken; HELD */
-    INTENT_DISCARD = 3,         /* discarded; SPARE */
-    INTENT_REDELIVER = 4,       /* redelivered; HELD */
-    INTENT_DISCARD_ORPHAN = 5,  /* orphans_discarded; SPARE */
+    INTENT_SEND = 1,           /* sent; SPARE */
+    INTENT_TAKE = 2,           /* taken; HELD */
+    INTENT_DISCARD = 3,        /* discarded; SPARE */
+    INTENT_REDELIVER = 4,      /* redelivered; HELD */
+    INTENT_DISCARD_ORPHAN = 5, /* orphans_discarded; SPARE */
 };
 
 /* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */
 struct seg_block {
-    _Alignas(16) atomic_u64 owner; /* {sequence:40, record + 1:24}. Writer: whoever obtains the block; repairers (CAS) */
-    atomic_u64 size;               /* of the message */
-    atomic_u64 sent_ns;            /* CLOCK_MONOTONIC_COARSE */
-    atomic_u32 sender;             /* record number */
+    _Alignas(16) atomic_u64
+        owner;          /* {sequence:40, record + 1:24}. Writer: whoever obtains the block; repairers (CAS) */
+    atomic_u64 size;    /* of the message */
+    atomic_u64 sent_ns; /* CLOCK_MONOTONIC_COARSE */
+    atomic_u32 sender;  /* record number */
     atomic_u32 deliveries;
-    atomic_u32 extent_first;       /* payload units, if extent_count > 0; else the payload is inline */
+    atomic_u32 extent_first; /* payload units, if extent_count > 0; else the payload is inline */
     atomic_u32 extent_count;
-    atomic_u32 extent_tag;         /* counts this block's extents: part of each unit's owner word */
+    atomic_u32 extent_tag; /* counts this block's extents: part of each unit's owner word */
     uint32_t reserved0;
     unsigned char payload[];
 };
@@ -165,7 +171,7 @@ struct geometry {
     uint32_t kind, lifetime, senders, receivers;
     uint64_t messages, message_size, payload_bytes;
     uint32_t endpoints, holds, max_deliveries;
-    uint32_t role_cells; /* hold cells of a role in a record: holds + 1, so that copying works while all holds are out */
+    uint32_t role_cells; /* hold cells of a role: holds + 1, so that copying works while all holds are out */
     uint64_t inline_size, block_bytes, blocks, unit_bytes, units;
     uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
     unsigned block_bits; /* of a cell word, for the block number */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages given back by dead receivers: finding them, and the summary that makes looking for them one load. */
+/* Messages given back by dead receivers: finding them, and the summary that makes looking for them one
+ * load. */
 #include "shm/repair.h"
 
 #define GROUPS 32u
@@ -13,8 +14,10 @@ void chan__orphans_announce(const struct segment *s, uint32_t number)
 {
     atomic_u64 *summary = &seg_hot(s)->orphans;
     uint64_t now = load_relaxed(summary);
-    /* The version rises even if the bit is set: somebody may be about to clear it, having looked too early. */
-    while (!cas_acq_rel_u64(summary, now, with_next_version(now) | UINT64_C(1) << number % GROUPS)) /* ORPHAN */
+    /* The version rises even if the bit is set: somebody may be about to clear it, having looked too
+     * early. */
+    while (
+        !cas_acq_rel_u64(summary, now, with_next_version(now) | UINT64_C(1) << number % GROUPS)) /* ORPHAN */
         now = load_relaxed(summary);
 }
 

@@ -30,7 +30,8 @@ static inline void chan__owner_take(struct seg_block *block, uint32_t record)
     store_release(&block->owner, owner_next(load_relaxed(&block->owner), record));
 }
 
-/* The block is mine already, but a predecessor of my record, or a taker of an orphan, may have put it there. */
+/* The block is mine already, but a predecessor of my record, or a taker of an orphan, may have put it
+ * there. */
 static inline void chan__owner_ensure(struct seg_block *block, uint32_t record)
 {
     if (!owner_is(load_relaxed(&block->owner), record))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Undoing or finishing what a dead endpoint left. Every step is a CAS from a word that never comes back, read while
- * the record was surely still the dead one's; so a repairer that was stopped for any time fails harmlessly. */
+/* Undoing or finishing what a dead endpoint left. Every step is a CAS from a word that never comes back,
+ * read while the record was surely still the dead one's; so a repairer that was stopped for any time fails
+ * harmlessly. */
 #include "shm/repair.h"
 
 #include "shm/arena.h"
@@ -24,7 +25,8 @@ static bool was_seen(const struct segment *s, uint32_t except, uint64_t new, uin
         if ((old & ~cell_seal(&s->g)) != (new & ~cell_seal(&s->g)))
             continue;
         uint64_t where = load_acquire(&record->intent_where);
-        /* Unchanged: the place belongs to that word. Words never come back, and intent_old is 0 while a place is written. */
+        /* Unchanged: the place belongs to that word. Words never come back, and intent_old is 0 while a
+         * place is written. */
         if (load_acquire(&record->intent_old) == old && intent_cell(where) == cell)
             return true;
     }
@@ -36,11 +38,13 @@ bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32
     const struct geometry *g = &s->g;
     /* The order of these reads is the proof: the cell, then the intents, then the owner word. */
     uint64_t word = load_acquire(seg_cell(s, cell));
-    if (cell_turn(g, word) < cell_turn(g, new))
+    int64_t ahead = cell_ahead(g, word, cell_turn(g, new));
+    if (ahead < 0)
         return false;
-    if (cell_turn(g, word) == cell_turn(g, new))
+    if (ahead == 0)
         return cell_block(g, word) == cell_block(g, new); /* a seal may have been added since */
-    return was_seen(s, number, new, cell) || !owner_is(load_acquire(&seg_block(s, cell_block(g, new))->owner), number);
+    return was_seen(s, number, new, cell) ||
+           !owner_is(load_acquire(&seg_block(s, cell_block(g, new))->owner), number);
 }
 
 bool chan__exchange_took(const struct segment *s, uint32_t number)
@@ -53,7 +57,8 @@ bool chan__exchange_took(const struct segment *s, uint32_t number)
         return false;
     if (load_acquire(&record->intent_old) != old)
         return true;
-    return cell < cell_count(&s->g) && cell_block(&s->g, new) < s->g.blocks && chan__decide(s, number, new, cell);
+    return cell < cell_count(&s->g) && cell_block(&s->g, new) < s->g.blocks &&
+           chan__decide(s, number, new, cell);
 }
 
 static bool is_still(struct seg_record *record, uint64_t status)
@@ -68,9 +73,10 @@ static bool intent_is_sound(const struct segment *s, const struct intent *i)
            cell_block(g, i->new) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DISCARD_ORPHAN;
 }
 
-/* The dead one's exchange took effect: it owns the block it got, and holds it. The hold cell is written last, so as long
- * as it has its old word the owner word may be missing too; once it has another, both are done, and the block may be
- * somebody else's by now: hence the look at it between reading the owner word and changing it. */
+/* The dead one's exchange took effect: it owns the block it got, and holds it. The hold cell is written
+ * last, so as long as it has its old word the owner word may be missing too; once it has another, both are
+ * done, and the block may be somebody else's by now: hence the look at it between reading the owner word
+ * and changing it. */
 static void finish_exchange(const struct segment *s, uint32_t number, const struct intent *i)
 {
     const struct geometry *g = &s->g;
@@ -147,7 +153,8 @@ static uint32_t give_back_messages(const struct segment *s, uint32_t number, uin
     return given;
 }
 
-static void repair_record(const struct segment *s, uint32_t number, uint64_t status, struct chan_repair_report *report)
+static void repair_record(const struct segment *s, uint32_t number, uint64_t status,
+                          struct chan_repair_report *report)
 {
     struct seg_record *record = seg_record(s, number);
     repair_exchange(s, number, status);
@@ -157,7 +164,7 @@ static void repair_record(const struct segment *s, uint32_t number, uint64_t sta
         cas_acq_rel_u64(&record->status, status, status_with_state(status, RECORD_FREE)); /* REPAIRED */
 }
 
-void chan__repair_all(const struct segment *s, bool dry_run, int patience_ms, struct chan_repair_report *report)
+void chan__repair_all(const struct segment *s, bool dry_run, struct chan_repair_report *report)
 {
     for (uint32_t number = 0; number < s->g.endpoints; number++) {
         struct seg_record *record = seg_record(s, number);
@@ -165,7 +172,7 @@ void chan__repair_all(const struct segment *s, bool dry_run, int patience_ms, st
         uint32_t state = status_state(status);
         if (state == RECORD_FREE)
             continue;
-        if (state != CHAN_STATE_DEAD && !chan__endpoint_is_dead(s, number, status, patience_ms))
+        if (state != CHAN_STATE_DEAD && !chan__endpoint_is_dead(s, number, status))
             continue;
         report->dead++;
         if (dry_run)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Repair: decide what a dead endpoint's last exchange did, and make everything it held available again. Any number
- * may do it at once, and any of them may be killed or stopped at any instruction; nobody waits for anybody. */
+/* Repair: decide what a dead endpoint's last exchange did, and make everything it held available again.
+ * Any number may do it at once, and any of them may be killed or stopped at any instruction; nobody waits
+ * for anybody. */
 #ifndef SHM_REPAIR_H
 #define SHM_REPAIR_H
 
@@ -8,9 +9,9 @@
 
 #include <shmchan/inspect.h>
 
-/* Look at every record, and repair those whose holders are dead. `report` adds up; with dry_run it only counts.
- * `patience_ms` as chan__endpoint_is_dead(). */
-void chan__repair_all(const struct segment *s, bool dry_run, int patience_ms, struct chan_repair_report *report);
+/* Look at every record, and repair those whose holders are dead. `report` adds up; with dry_run it only
+ * counts. */
+void chan__repair_all(const struct segment *s, bool dry_run, struct chan_repair_report *report);
 
 /* True if there may be ORPHAN cells: one load. */
 static inline bool chan__orphans_maybe(const struct segment *s)
@@ -18,7 +19,8 @@ static inline bool chan__orphans_maybe(const struct segment *s)
     return (uint32_t)load_acquire(&seg_hot(s)->orphans) != 0; /* ORPHAN */
 }
 
-/* An ORPHAN cell, its number and its word; false if there is none. Clears summary bits that it finds to be leftovers. */
+/* An ORPHAN cell, its number and its word; false if there is none. Clears summary bits that it finds to be
+ * leftovers. */
 bool chan__orphans_find(const struct segment *s, uint32_t *cell, uint64_t *word);
 
 /* The same, in one record. */
@@ -31,12 +33,12 @@ void chan__orphans_announce(const struct segment *s, uint32_t number);
 uint32_t chan__holds_count(const struct segment *s, uint32_t number, enum hold_state state);
 uint64_t chan__holds_total(const struct segment *s, enum hold_state state);
 
-/* True if the exchange that record `number`, whose holder is dead, was in the middle of took effect: it was to put `new`
- * into `cell`. */
+/* True if the exchange that record `number`, whose holder is dead, was in the middle of took effect: it
+ * was to put `new` into `cell`. */
 bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32_t cell);
 
-/* True if record `number`, live or dead, is in the middle of an exchange that has taken effect: what it got is in no cell
- * yet that could be looked at. Also true while it is too busy to tell. */
+/* True if record `number`, live or dead, is in the middle of an exchange that has taken effect: what it
+ * got is in no cell yet that could be looked at. Also true while it is too busy to tell. */
 bool chan__exchange_took(const struct segment *s, uint32_t number);
 
 #endif

@@ -6,14 +6,15 @@
 
 #include <errno.h>
 
-/* Hints move once per cache line of cells: measured better than at every message, and a walk of at most a line. */
+/* Hints move once per cache line of cells: measured better than at every message, and a walk of at most a
+ * line. */
 #define HINT_EVERY 8u
 
 /* How far ahead blocks are fetched; a fetch takes about as long as this many small messages. */
 #define PREFETCH_CELLS 6u
 
-/* A walk passes at most the ring, and starts over only when somebody else made progress. More steps than this mean
- * that somebody writes nonsense into the cells. */
+/* A walk passes at most the ring, and starts over only when somebody else made progress. More steps than
+ * this mean that somebody writes nonsense into the cells. */
 #define STEPS_MAX(g) (4 * (g)->messages + (UINT64_C(1) << 22))
 
 static struct cursor next_of(const struct geometry *g, struct cursor at)
@@ -23,11 +24,6 @@ static struct cursor next_of(const struct geometry *g, struct cursor at)
         at.lap++;
     }
     return at;
-}
-
-static bool is_before(struct cursor a, struct cursor b)
-{
-    return a.lap < b.lap || (a.lap == b.lap && a.index < b.index);
 }
 
 uint64_t chan__ring_number(const struct geometry *g, struct cursor at)
@@ -51,13 +47,28 @@ static struct cursor hint_cursor(const struct geometry *g, uint64_t hint)
                            .index = (uint32_t)(hint & ((UINT64_C(1) << g->index_bits) - 1))};
 }
 
+/* Hints wrap, as turns do. */
+static bool is_before(uint64_t hint, uint64_t other)
+{
+    return (int64_t)(other - hint) > 0;
+}
+
+struct cursor chan__ring_start(const struct segment *s, const atomic_u64 *hint)
+{
+    struct cursor at = hint_cursor(&s->g, load_acquire(hint));
+    if (at.index >= s->g.messages)
+        at.index = 0; /* nonsense: the walk will come to the same conclusion */
+    return at;
+}
+
 /* Start a walk no earlier than the hint. */
 static int catch_up(const struct geometry *g, const atomic_u64 *hint, struct cursor *at)
 {
-    struct cursor hinted = hint_cursor(g, load_acquire(hint));
-    if (hinted.index >= g->messages || !hinted.lap)
+    uint64_t word = load_acquire(hint);
+    struct cursor hinted = hint_cursor(g, word);
+    if (hinted.index >= g->messages)
         return -EBADMSG;
-    if (is_before(*at, hinted))
+    if (is_before(hint_word(g, *at), word))
         *at = hinted;
     return 0;
 }
@@ -69,22 +80,23 @@ static void move_hint(const struct geometry *g, atomic_u64 *hint, struct cursor 
         return;
     uint64_t now = load_relaxed(hint);
     uint64_t to = hint_word(g, next_of(g, passed));
-    if (now < to)
+    if (is_before(now, to))
         (void)cas_acq_rel_u64(hint, now, to); /* if somebody else moved it meanwhile, that will do */
 }
 
 enum side { TAIL = 0, HEAD = 1 };
 
-/* Walk from `at`, before which everything is passed (filled for the tail, taken for the head), to the first position
- * that is not, and return the word of its cell. A cell says how far it has come: in turn 2L + side it waits to
- * be passed in lap L; any later turn means that `at` has been passed, and up to which lap. */
+/* Walk from `at`, before which everything is passed (filled for the tail, taken for the head), to the
+ * first position that is not, and return the word of its cell. A cell says how far it has come: in turn 2L
+ * + side it waits to be passed in lap L; any later turn means that `at` has been passed, and up to which
+ * lap. */
 static int walk(const struct segment *s, enum side side, struct cursor *at, uint64_t *word)
 {
     const struct geometry *g = &s->g;
     const atomic_u64 *hint = side == TAIL ? &seg_hot(s)->tail_hint : &seg_hot(s)->head_hint;
     for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
         *word = load_acquire(seg_ring_cell(s, at->index)); /* PUBLISH */
-        int64_t ahead = (int64_t)(cell_turn(g, *word) - (2 * at->lap + side));
+        int64_t ahead = cell_ahead(g, *word, 2 * at->lap + side);
         if (ahead == 0 || ahead == -1)
             return 0;
         if (ahead < 0)
@@ -103,16 +115,14 @@ static int walk(const struct segment *s, enum side side, struct cursor *at, uint
 /* True if the cell that the walk ended at waits for this side: empty for the tail, full for the head. */
 static bool is_ready(const struct geometry *g, enum side side, struct cursor at, uint64_t word)
 {
-    return cell_turn(g, word) == 2 * at.lap + side;
+    return cell_ahead(g, word, 2 * at.lap + side) == 0;
 }
 
 static int locate(const struct segment *s, enum side side, struct cursor *out)
 {
-    struct cursor at = {.lap = 1};
+    struct cursor at = chan__ring_start(s, side == TAIL ? &seg_hot(s)->tail_hint : &seg_hot(s)->head_hint);
     uint64_t word;
-    int result = catch_up(&s->g, side == TAIL ? &seg_hot(s)->tail_hint : &seg_hot(s)->head_hint, &at);
-    if (!result)
-        result = walk(s, side, &at, &word);
+    int result = walk(s, side, &at, &word);
     if (!result)
         *out = at;
     return result;
@@ -151,7 +161,8 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
 }
 
 /* Inline: on the hot paths `kind` is a constant and `cell` a ring cell. */
-static inline bool exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold, enum intent_kind kind)
+static inline bool exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold,
+                            enum intent_kind kind)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -163,7 +174,8 @@ static inline bool exchange(struct party *party, uint32_t cell, uint64_t old, ui
         return false; /* corrupt: the caller's next walk says so, or gives up counting steps */
     bool in_ring = cell < g->messages;
     uint64_t turn = cell_turn(g, old);
-    uint64_t new = cell_word(g, in_ring ? turn + 1 : hold_next_turn(turn, HOLD_SPARE), spare) | (old & cell_seal(g));
+    uint64_t new =
+        cell_word(g, in_ring ? turn + 1 : hold_next_turn(turn, HOLD_SPARE), spare) | (old & cell_seal(g));
     uint64_t count = load_relaxed(chan__counter_of(record, kind));
 
     chan__owner_ensure(seg_block(s, spare), party->number);
@@ -171,7 +183,7 @@ static inline bool exchange(struct party *party, uint32_t cell, uint64_t old, ui
     store_relaxed(&record->intent_new, new);
     store_relaxed(&record->intent_held, held);
     store_relaxed(&record->intent_count, count);
-    store_release(&record->intent_old, old); /* INTENT */
+    store_release(&record->intent_old, old);                  /* INTENT */
     bool done = cas_seq_cst_u64(seg_cell(s, cell), old, new); /* PUBLISH, SLEEP */
     if (done) {
         chan__owner_take(seg_block(s, got), party->number);
@@ -206,9 +218,9 @@ int chan__ring_has_room(struct party *party)
     return find_room(party, &word);
 }
 
-/* Fetch, ready for writing, the block that this side will own some positions further on: every message crosses from
- * one processor's cache to another's and back, and the exchange would wait for it. Only where the cell is this side's
- * already: the other side is still using the others. */
+/* Fetch, ready for writing, the block that this side will own some positions further on: every message
+ * crosses from one processor's cache to another's and back, and the exchange would wait for it. Only where
+ * the cell is this side's already: the other side is still using the others. */
 static inline void prefetch_ahead(const struct segment *s, enum side side, struct cursor at)
 {
     const struct geometry *g = &s->g;
@@ -269,7 +281,8 @@ int chan__ring_take(struct party *party, uint32_t hold, enum intent_kind kind, u
         uint64_t block = cell_block(g, word);
         if (block >= g->blocks)
             return -EBADMSG;
-        /* Read before the block is ours: if the cell still has the same word afterwards, nobody has touched it. */
+        /* Read before the block is ours: if the cell still has the same word afterwards, nobody has
+         * touched it. */
         uint64_t bytes = load_acquire(&seg_block(s, block)->size);
         if (bytes > limit) {
             if (load_relaxed(seg_ring_cell(s, party->cursor.index)) != word)
@@ -291,13 +304,14 @@ int chan__ring_take(struct party *party, uint32_t hold, enum intent_kind kind, u
 int chan__ring_seal(const struct segment *s)
 {
     const struct geometry *g = &s->g;
-    struct cursor at = {.lap = 1};
+    struct cursor at = chan__ring_start(s, &seg_hot(s)->tail_hint);
     for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
         uint64_t word;
         int result = walk(s, TAIL, &at, &word);
         if (result)
             return result;
-        /* Whoever fills or empties this cell first changes its word: the seal lands at the tail or not at all. */
+        /* Whoever fills or empties this cell first changes its word: the seal lands at the tail or not at
+         * all. */
         if (word & cell_seal(g) || cas_seq_cst_u64(seg_ring_cell(s, at.index), word, word | cell_seal(g)))
             return 0;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring: positions, the exchange, sending into it and taking from it. docs/design.md, sections 2 and 3, has the
- * protocol and why it survives the death of anybody at any instruction. */
+/* The ring: positions, the exchange, sending into it and taking from it. docs/design.md, sections 2 and 3,
+ * has the protocol and why it survives the death of anybody at any instruction. */
 #ifndef SHM_RING_H
 #define SHM_RING_H
 
@@ -24,6 +24,9 @@ struct party {
 uint64_t chan__ring_number(const struct geometry *g, struct cursor at);
 struct cursor chan__ring_position(const struct geometry *g, uint64_t number);
 
+/* A position that tail or head (as the hint is one of seg_hot()'s) have passed, to begin a walk with. */
+struct cursor chan__ring_start(const struct segment *s, const atomic_u64 *hint);
+
 /* Where tail and head are now. -EBADMSG. */
 int chan__ring_tail(const struct segment *s, struct cursor *out);
 int chan__ring_head(const struct segment *s, struct cursor *out);
@@ -31,8 +34,8 @@ int chan__ring_head(const struct segment *s, struct cursor *out);
 /* Messages in the ring, and the position of the oldest. */
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length);
 
-/* Swap the block of `hold` against that of `cell`, which has to hold `old`, as `kind` says. False: the cell has
- * changed, nothing happened. The linearization point of sending and receiving. */
+/* Swap the block of `hold` against that of `cell`, which has to hold `old`, as `kind` says. False: the
+ * cell has changed, nothing happened. The linearization point of sending and receiving. */
 bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold, enum intent_kind kind);
 
 /* The record's counter that exchanges of a kind raise. */
@@ -63,10 +66,11 @@ int chan__ring_put(struct party *party, uint32_t hold);
 /* Whether a take could succeed now: 0, or what chan__ring_take() would say. */
 int chan__ring_has_message(struct party *party);
 
-/* Take the oldest message (kind INTENT_TAKE or INTENT_DISCARD) in exchange for the spare block of `hold`, if it is
- * no larger than `limit`; *size is its size, also with -EMSGSIZE.
- * -EAGAIN: empty. -EPIPE: empty and sealed. -EMSGSIZE: stays. -EBADMSG. */
-int chan__ring_take(struct party *party, uint32_t hold, enum intent_kind kind, uint64_t limit, uint64_t *size);
+/* Take the oldest message (kind INTENT_TAKE or INTENT_DISCARD) in exchange for the spare block of `hold`,
+ * if it is no larger than `limit`; *size is its size, also with -EMSGSIZE. -EAGAIN: empty. -EPIPE: empty
+ * and sealed. -EMSGSIZE: stays. -EBADMSG. */
+int chan__ring_take(struct party *party, uint32_t hold, enum intent_kind kind, uint64_t limit,
+                    uint64_t *size);
 
 /* End the sequence at its tail. Idempotent. */
 int chan__ring_seal(const struct segment *s);

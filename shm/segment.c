@@ -18,7 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* tmpfs undoes a whole fallocate() that a signal interrupts; pieces of this size get done between two signals. */
+/* tmpfs undoes a whole fallocate() that a signal interrupts; pieces of this size get done between two
+ * signals. */
 #define COMMIT_PIECE (UINT64_C(16) << 20)
 
 static void fd_path(int fd, char path[32])
@@ -26,7 +27,8 @@ static void fd_path(int fd, char path[32])
     snprintf(path, 32, "/proc/self/fd/%d", fd);
 }
 
-/* Bytes that can still be had without driving the machine out of memory; UINT64_MAX if /proc does not tell. */
+/* Bytes that can still be had without driving the machine out of memory; UINT64_MAX if /proc does not
+ * tell. */
 static uint64_t available_memory(void)
 {
     uint64_t total = 0;
@@ -42,8 +44,8 @@ static uint64_t available_memory(void)
     return total;
 }
 
-/* What cannot fit is refused before a page is touched: tmpfs is often as large as all memory, and filling it on the
- * way to ENOSPC would have the kernel kill processes. */
+/* What cannot fit is refused before a page is touched: tmpfs is often as large as all memory, and filling
+ * it on the way to ENOSPC would have the kernel kill processes. */
 static int check_room(int fd, uint64_t bytes)
 {
     struct statvfs fs;
@@ -79,13 +81,23 @@ static int open_unnamed(const char *directory, const struct segment_facts *facts
                        : memfd_create("shmchan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return errno == EISDIR ? -EOPNOTSUPP : -errno; /* EISDIR: this kernel has no O_TMPFILE there */
-    /* Group before mode: chown() clears set-id bits, and the mode must not apply to the wrong group for a moment. */
+    /* Group before mode: chown() clears set-id bits, and the mode must not apply to the wrong group for a
+     * moment. */
     if ((facts->group != (gid_t)-1 && fchown(fd, (uid_t)-1, facts->group)) || fchmod(fd, facts->mode)) {
         int error = errno;
         close(fd);
         return -error;
     }
     return fd;
+}
+
+static int identify(struct segment *s, struct stat *st)
+{
+    if (fstat(s->fd, st))
+        return -errno;
+    s->device = st->st_dev;
+    s->inode = st->st_ino;
+    return 0;
 }
 
 static void fill_header(struct segment *s, const struct segment_facts *facts)
@@ -151,8 +163,11 @@ int chan__segment_create(const char *directory, const struct geometry *g, const 
     int fd = open_unnamed(directory, facts);
     if (fd < 0)
         return fd;
-    int result = commit_memory(fd, g->total_bytes);
     struct segment s = {.g = *g, .fd = fd};
+    struct stat st;
+    int result = identify(&s, &st);
+    if (!result)
+        result = commit_memory(fd, g->total_bytes);
     void *base = MAP_FAILED;
     if (!result) {
         base = mmap(NULL, g->total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -163,7 +178,8 @@ int chan__segment_create(const char *directory, const struct geometry *g, const 
         s.base = base;
         fill_header(&s, facts);
         fill_cells(&s);
-        if (getrandom(seg_header(&s)->id, sizeof seg_header(&s)->id, 0) != (ssize_t)sizeof seg_header(&s)->id ||
+        if (getrandom(seg_header(&s)->id, sizeof seg_header(&s)->id, 0) !=
+                (ssize_t)sizeof seg_header(&s)->id ||
             (!directory && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)))
             result = -errno;
     }
@@ -184,9 +200,17 @@ int chan__segment_link(const struct segment *segment, const char *path)
     return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
 }
 
+bool chan__segment_has_fd(const struct segment *segment)
+{
+    struct stat st;
+    return !fstat(segment->fd, &st) && st.st_dev == segment->device && st.st_ino == segment->inode;
+}
+
 int chan__segment_reopen(const struct segment *segment)
 {
     char self[32];
+    if (!chan__segment_has_fd(segment))
+        return -EBADF;
     fd_path(segment->fd, self);
     int fd = open(self, O_RDWR | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
@@ -242,36 +266,38 @@ static int validate_geometry(const struct seg_header *h, struct geometry *out)
     return 0;
 }
 
-static int validate(int fd, struct geometry *out)
+static int validate(int fd, const struct stat *st, struct geometry *out)
 {
     struct seg_header h;
-    struct stat st;
-    if (fstat(fd, &st))
-        return -errno;
-    if (!S_ISREG(st.st_mode))
+    if (!S_ISREG(st->st_mode))
         return -EBADMSG;
     ssize_t n = pread(fd, &h, sizeof h, 0);
     if (n < 0)
         return -errno;
     if ((size_t)n < sizeof h || h.magic != SEG_MAGIC)
         return -EBADMSG;
-    if (h.format_version != SEG_FORMAT_VERSION || h.features & ~SEG_FEATURES || h.signature != chan__layout_signature())
+    if (h.format_version != SEG_FORMAT_VERSION || h.features & ~SEG_FEATURES ||
+        h.signature != chan__layout_signature())
         return -EPROTONOSUPPORT;
     int result = validate_geometry(&h, out);
     if (result)
         return result;
-    return (uint64_t)st.st_size == out->total_bytes ? 0 : -EBADMSG;
+    return (uint64_t)st->st_size == out->total_bytes ? 0 : -EBADMSG;
 }
 
 int chan__segment_map(int fd, bool read_only, struct segment *out)
 {
     struct segment s = {.fd = fd, .read_only = read_only};
-    int result = validate(fd, &s.g);
+    struct stat st;
+    int result = identify(&s, &st);
+    if (!result)
+        result = validate(fd, &st, &s.g);
     if (result)
         return result;
     if (s.g.total_bytes > SIZE_MAX)
         return -ENOMEM;
-    void *base = mmap(NULL, (size_t)s.g.total_bytes, read_only ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *base = mmap(NULL, (size_t)s.g.total_bytes, read_only ? PROT_READ : PROT_READ | PROT_WRITE,
+                      MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
         return -errno;
     s.base = base;
@@ -290,7 +316,8 @@ int chan__segment_unlink(int fd, const char *path)
     struct stat ours, theirs;
     if (fstat(fd, &ours))
         return -errno;
-    /* Never wait: whoever holds the lock may be stopped. A few tries cover one that is only passing through. */
+    /* Never wait: whoever holds the lock may be stopped. A few tries cover one that is only passing
+     * through. */
     for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB); tries++) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return -errno;

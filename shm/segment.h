@@ -12,6 +12,8 @@ struct segment {
     unsigned char *base; /* the mapping of g.total_bytes */
     struct geometry g;   /* validated once; geometry in the segment is never read again */
     int fd;
+    dev_t device; /* of the object: programs that close all descriptors make `fd` somebody else's number */
+    ino_t inode;
     bool read_only;
 };
 
@@ -22,16 +24,17 @@ struct segment_facts {
     gid_t group; /* (gid_t)-1 leaves it */
 };
 
-/* Create an object with no name in `directory` (anonymous: a memfd), its memory committed and its contents complete.
- * chan__segment_link() gives it a name. -ENOSPC -ENOMEM -EFBIG -EMFILE -EPERM -EOPNOTSUPP -ENOENT. */
+/* Create an object with no name in `directory` (anonymous: a memfd), its memory committed and its contents
+ * complete. chan__segment_link() gives it a name. -ENOSPC -ENOMEM -EFBIG -EMFILE -EPERM -EOPNOTSUPP
+ * -ENOENT. */
 int chan__segment_create(const char *directory, const struct geometry *g, const struct segment_facts *facts,
                          struct segment *out);
 
 /* Give a created object its name in one step. -EEXIST: the name is taken. */
 int chan__segment_link(const struct segment *segment, const char *path);
 
-/* Open what stands at `path`. Refuses symbolic links, what is no regular file, and, unless any_owner, what belongs
- * to neither this user nor root. */
+/* Open what stands at `path`. Refuses symbolic links, what is no regular file, and, unless any_owner, what
+ * belongs to neither this user nor root. */
 int chan__segment_open(const char *path, bool read_only, bool any_owner, struct segment *out);
 
 /* Map and validate the object behind `fd`, which the segment takes over on success only.
@@ -40,11 +43,15 @@ int chan__segment_map(int fd, bool read_only, struct segment *out);
 
 void chan__segment_close(struct segment *segment);
 
-/* Remove `path` if it still leads to the object behind `fd`: lock the inode, look again, unlink, so that two
- * unlinkers never remove each other's successor. -ENOENT: it does not (any more); -EBUSY: somebody else is at it. */
+/* Remove `path` if it still leads to the object behind `fd`: lock the inode, look again, unlink, so that
+ * two unlinkers never remove each other's successor. -ENOENT: it does not (any more); -EBUSY: somebody
+ * else is at it. */
 int chan__segment_unlink(int fd, const char *path);
 
-/* A second open file description of the same object, for locks. */
+/* True if `fd` still is the segment's object. */
+bool chan__segment_has_fd(const struct segment *segment);
+
+/* A second open file description of the same object, for locks. -EBADF: `fd` has been closed under us. */
 int chan__segment_reopen(const struct segment *segment);
 
 static inline struct seg_header *seg_header(const struct segment *s)

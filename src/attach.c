@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define ATTACH_FLAGS (CHAN_INTERRUPTIBLE | CHAN_NO_SPIN)
 
@@ -25,7 +24,8 @@ static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags
         return -EINVAL;
     if (ch->segment.read_only)
         return -EACCES;
-    chan__heal(ch, 0); /* records and seats of the dead */
+    if (chan__heal(ch)) /* records and seats of the dead */
+        chan__wake_all(ch);
     int result = chan__endpoint_claim(&ch->segment, role, &h->endpoint);
     if (result)
         return result;
@@ -35,10 +35,11 @@ static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags
     h->state = state;
     h->hold = hold_first(&ch->segment.g, role);
     atomic_flag_clear(&h->in_use);
-    chan__endpoint_show(&h->endpoint, state);
-    result = chan__life_join(ch, role);
+    result = chan__endpoint_show(&h->endpoint, state);
     if (!result)
-        result = chan__handle_register(h);
+        result = chan__watch_forks();
+    if (!result)
+        result = chan__life_join(ch, role);
     if (result) {
         chan__endpoint_leave(&h->endpoint);
         chan__life_update(ch); /* somebody may have counted us and thought himself not the last */
@@ -123,9 +124,11 @@ static int adopt(struct handle *h)
 {
     if (h->state != CHAN_STATE_PREPARED)
         return -EINVAL;
+    int result = chan__endpoint_show(&h->endpoint, CHAN_STATE_LIVE);
+    if (result)
+        return result;
     h->fork_count = chan__fork_count();
     h->state = CHAN_STATE_LIVE;
-    chan__endpoint_show(&h->endpoint, CHAN_STATE_LIVE);
     chan__keeper_watch(h->chan);
     return 0;
 }
@@ -167,7 +170,8 @@ static void detach(struct handle *h)
     struct chan *ch = h->chan;
     drop_holds(h);
     h->open = 0;
-    /* Decided while this record is still there: what the last receiver leaves is discarded by itself, with its holds. */
+    /* Decided while this record is still there: what the last receiver leaves is discarded by itself, with
+     * its holds. */
     chan__life_leave(ch, h->endpoint.role);
     if (chan__life_state(ch) & STATE_RECEIVERS_GONE)
         chan__discard_all(h);
@@ -180,11 +184,10 @@ static void detach(struct handle *h)
 
 static void close_handle(struct handle *h)
 {
-    chan__handle_unregister(h);
     if (is_usable(h))
         detach(h);
-    else if (h->endpoint.life_fd >= 0)
-        close(h->endpoint.life_fd); /* prepared: the child's copy of the descriptor carries it on */
+    else if (h->state == CHAN_STATE_PREPARED)
+        chan__endpoint_forget(&h->endpoint); /* the child's copy of the mapping carries it on */
     chan_close(h->chan);
 }
 

@@ -17,10 +17,11 @@
 #endif
 
 #define OPEN_FLAGS                                                                                           \
-    (CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_READ_ONLY | CHAN_NO_KEEPER | CHAN_ANY_OWNER | CHAN_UNSEALED)
+    (CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_READ_ONLY | CHAN_NO_KEEPER | CHAN_ANY_OWNER |       \
+     CHAN_UNSEALED)
 
-/* Rounds of "it exists" against "it does not" before open-or-create gives up: each one takes another process that
- * creates or removes the name at just that moment. */
+/* Rounds of "it exists" against "it does not" before open-or-create gives up: each one takes another
+ * process that creates or removes the name at just that moment. */
 #define RACE_ROUNDS 100
 
 static int prepare_memory(const struct segment *s, uint32_t flags)
@@ -30,8 +31,8 @@ static int prepare_memory(const struct segment *s, uint32_t flags)
         (void)madvise(s->base, bytes, MADV_HUGEPAGE); /* a hint */
     if (flags & CHAN_MLOCK && mlock(s->base, bytes))
         return errno == EAGAIN ? -ENOMEM : -errno;
-    if (flags & CHAN_PREFAULT && madvise(s->base, bytes, s->read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE) &&
-        errno == EINVAL)
+    if (flags & CHAN_PREFAULT &&
+        madvise(s->base, bytes, s->read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE) && errno == EINVAL)
         for (size_t at = 0; at < bytes; at += 4096) /* a kernel before 5.14 */
             (void)load_relaxed((atomic_u32 *)(void *)(s->base + at));
     return 0;
@@ -94,8 +95,8 @@ static int remove_stale(const char *path)
 }
 
 /* Everything that can fail comes before the name: nothing half-made is ever seen. */
-static int create_at(const char *name, char *path, const struct geometry *g, const struct chan_options *options,
-                     struct chan **out)
+static int create_at(const char *name, char *path, const struct geometry *g,
+                     const struct chan_options *options, struct chan **out)
 {
     struct segment_facts facts = {.name = name, .mode = mode_of(options), .group = group_of(options)};
     struct segment s;
@@ -254,7 +255,8 @@ int chan_unlink(const char *name)
         result = chan__segment_unlink(fd, path);
         close(fd);
     } else if (errno == EACCES || errno == ELOOP || errno == ENXIO) {
-        result = unlink(path) ? -errno : 0; /* unreadable, a link or a socket: the directory's rights decide */
+        result =
+            unlink(path) ? -errno : 0; /* unreadable, a link or a socket: the directory's rights decide */
     } else {
         result = -errno;
     }

@@ -18,7 +18,7 @@ int chan_repair(struct chan *ch, int dry_run, struct chan_repair_report *out)
     if (ch->segment.read_only && !dry_run)
         return -EACCES;
     struct chan_repair_report report = {0};
-    chan__repair_all(&ch->segment, dry_run, 0, &report);
+    chan__repair_all(&ch->segment, dry_run, &report);
     if (!dry_run) {
         chan__life_update(ch);
         chan__wake_all(ch);
@@ -52,8 +52,8 @@ static int audit_blocks(struct audit *a)
         if (block >= g->blocks)
             return wrong(a, "cell %" PRIu32 " names block %" PRIu64 ", which does not exist", cell, block);
         if (a->cell_of[block])
-            return wrong(a, "block %" PRIu64 " is in cells %" PRIu64 " and %" PRIu32, block, a->cell_of[block] - 1,
-                         cell);
+            return wrong(a, "block %" PRIu64 " is in cells %" PRIu64 " and %" PRIu32, block,
+                         a->cell_of[block] - 1, cell);
         a->cell_of[block] = cell + 1;
     }
     return 0;
@@ -67,9 +67,10 @@ static int audit_ring(struct audit *a, struct cursor head, uint64_t queued)
     for (uint64_t i = 0; i < g->messages; i++) {
         struct cursor at = chan__ring_position(g, first + i);
         uint64_t expected = 2 * at.lap + (i < queued);
-        uint64_t turn = cell_turn(g, load_acquire(seg_ring_cell(a->segment, at.index)));
-        if (turn != expected)
-            return wrong(a, "ring cell %" PRIu32 " is in turn %" PRIu64 " instead of %" PRIu64, at.index, turn, expected);
+        int64_t ahead = cell_ahead(g, load_acquire(seg_ring_cell(a->segment, at.index)), expected);
+        if (ahead)
+            return wrong(a, "ring cell %" PRIu32 " is %" PRId64 " turns away from turn %" PRIu64, at.index,
+                         ahead, expected);
     }
     return 0;
 }
@@ -83,11 +84,13 @@ static int audit_units(struct audit *a)
         if (!word)
             continue;
         if (block >= g->blocks)
-            return wrong(a, "payload unit %" PRIu64 " belongs to block %" PRIu64 ", which does not exist", unit, block);
+            return wrong(a, "payload unit %" PRIu64 " belongs to block %" PRIu64 ", which does not exist",
+                         unit, block);
         struct extent e = chan__extent_of(seg_block(a->segment, block));
         if (unit < e.first || unit - e.first >= e.count || e.tag != word >> 32)
-            return wrong(a, "payload unit %" PRIu64 " is claimed by block %" PRIu64 ", which does not have it", unit,
-                         block);
+            return wrong(a,
+                         "payload unit %" PRIu64 " is claimed by block %" PRIu64 ", which does not have it",
+                         unit, block);
     }
     return 0;
 }
@@ -112,8 +115,9 @@ static int audit_sums(struct audit *a, uint64_t queued)
         gone += load_acquire(&record->taken) + load_acquire(&record->discarded);
     }
     if (sent != gone + queued)
-        return wrong(a, "%" PRIu64 " messages sent, but %" PRIu64 " taken or discarded and %" PRIu64 " queued", sent,
-                     gone, queued);
+        return wrong(a,
+                     "%" PRIu64 " messages sent, but %" PRIu64 " taken or discarded and %" PRIu64 " queued",
+                     sent, gone, queued);
     return 0;
 }
 
@@ -125,7 +129,7 @@ int chan_check(const struct chan *ch, char *text, size_t capacity)
     const struct segment *s = &ch->segment;
     struct audit audit = {.segment = s, .text = text, .capacity = capacity};
     struct chan_repair_report report = {0};
-    chan__repair_all(s, true, 0, &report);
+    chan__repair_all(s, true, &report);
     if (report.dead)
         return wrong(&audit, "%" PRIu32 " dead endpoints are not repaired yet", report.dead);
     struct cursor head;

@@ -20,8 +20,10 @@ int chan_send_fd(int socket, const struct chan *ch)
     char mark = 'c'; /* a stream socket carries descriptors only beside data */
     struct iovec data = {.iov_base = &mark, .iov_len = 1};
     union control control = {0};
-    struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
     control.header.cmsg_level = SOL_SOCKET;
     control.header.cmsg_type = SCM_RIGHTS;
     control.header.cmsg_len = CMSG_LEN(sizeof(int));
@@ -40,8 +42,10 @@ int chan_recv_fd(int socket, uint32_t flags, struct chan **out)
     char mark;
     struct iovec data = {.iov_base = &mark, .iov_len = 1};
     union control control = {0};
-    struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
     ssize_t n;
     do
         n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);

@@ -1,67 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process-wide list of handles, and what fork() does to it: a child keeps nothing that was not prepared for it.
- *
- * A child that kept the descriptors of its parent's endpoints would keep them alive after the parent's death, so
- * they are closed in the child at once. exec closes them by itself (close-on-exec). */
+/* What fork() does: a child has no keeper, and no handle that was not prepared for it. What keeps an
+ * endpoint alive is a mapping that children do not inherit (shm/endpoint.h), so only the counting is left
+ * to do here. */
 #include "src/handle.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <shmchan/inspect.h>
-#include <unistd.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct handle *handles;
 unsigned chan__forks = 1;
-static bool fork_handlers_set;
 
-static void before_fork(void)
-{
-    pthread_mutex_lock(&lock);
-    chan__keeper_before_fork();
-}
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int once_result;
 
 static void after_fork_in_parent(void)
 {
     chan__keeper_after_fork(false);
-    pthread_mutex_unlock(&lock);
 }
 
 static void after_fork_in_child(void)
 {
     chan__forks++;
-    for (struct handle *h = handles; h; h = h->next)
-        if (h->state != CHAN_STATE_PREPARED) {
-            close(h->endpoint.life_fd);
-            h->endpoint.life_fd = -1;
-        }
     chan__keeper_after_fork(true);
-    pthread_mutex_unlock(&lock);
 }
 
-int chan__handle_register(struct handle *h)
+static void set_handlers(void)
 {
-    int result = 0;
-    pthread_mutex_lock(&lock);
-    if (!fork_handlers_set)
-        result = -pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-    if (!result) {
-        fork_handlers_set = true;
-        h->next = handles;
-        h->link = &handles;
-        if (handles)
-            handles->link = &h->next;
-        handles = h;
-    }
-    pthread_mutex_unlock(&lock);
-    return result;
+    once_result = -pthread_atfork(chan__keeper_before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-void chan__handle_unregister(struct handle *h)
+int chan__watch_forks(void)
 {
-    pthread_mutex_lock(&lock);
-    *h->link = h->next;
-    if (h->next)
-        h->next->link = h->link;
-    pthread_mutex_unlock(&lock);
+    pthread_once(&once, set_handlers);
+    return once_result;
 }

@@ -31,8 +31,6 @@ struct handle {
     uint64_t open;       /* bit i: hold cell first + i has an open loan or view */
     uint32_t spins;      /* learnt: how long spinning is worth it */
     atomic_flag in_use;  /* checked builds: a call is running */
-    struct handle *next; /* all handles of the process, for fork */
-    struct handle **link;
 };
 
 struct chan_sender {
@@ -44,19 +42,22 @@ struct chan_receiver {
     struct handle handle;
 };
 
-/* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by then. */
+/* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by
+ * then. */
 #define DEADLINE_TRY INT64_MIN
 
-/* Process-wide list of handles and the count of forks that led to this process. */
+/* Forks that led from the first process that attached to this one: a handle belongs to one process. */
 extern unsigned chan__forks;
 static inline unsigned chan__fork_count(void)
 {
     return chan__forks;
 }
-int chan__handle_register(struct handle *h);
-void chan__handle_unregister(struct handle *h);
 
-/* Enter and leave a call on a handle. -ECHILD: not this process's; -EINVAL: a checked build found another call running. */
+/* Have forks counted from now on. */
+int chan__watch_forks(void);
+
+/* Enter and leave a call on a handle. -ECHILD: not this process's; -EINVAL: a checked build found another
+ * call running. */
 static inline int chan__handle_enter(struct handle *h)
 {
     if (h->state != CHAN_STATE_LIVE || h->fork_count != chan__fork_count())
@@ -109,7 +110,7 @@ static inline uint64_t chan__life_state(const struct chan *ch)
 {
     return load_acquire(&seg_hot(&ch->segment)->state);
 }
-void chan__heal(struct chan *ch, int patience_ms);
+bool chan__heal(struct chan *ch); /* true if there were dead endpoints */
 bool chan__life_is_stale(const struct chan *ch);
 void chan__wake_all(struct chan *ch);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keeper: one thread in each process that has endpoints, asleep until some process lets go of a channel.
  *
- * Every endpoint holds a descriptor of its channel's object that was opened for writing. When the last thread of its
- * process is gone the kernel closes it, and inotify tells every process that watches the object: no heartbeat, no
- * limit on peers, no difference between pid namespaces, and, unlike a robust futex, everybody is told and not one.
- * That is what wakes; the verdict is chan__endpoint_is_dead()'s. The thread then repairs, and wakes this
- * channel's sleepers. Where it cannot be had (CHAN_NO_KEEPER, no inotify instance left, no /proc, no thread), sleepers
- * look for themselves every 20 ms: see wait.c. */
+ * What keeps an endpoint alive is an open file description for writing. When the kernel drops it, inotify
+ * tells every process that watches the object: no heartbeat, no limit on peers, no difference between pid
+ * namespaces, and, unlike a robust futex, everybody is told and not one. That is what wakes; the verdict
+ * is chan__endpoint_is_dead()'s. The thread then repairs, and wakes this channel's sleepers. Where it
+ * cannot be had (CHAN_NO_KEEPER, no inotify instance left, no /proc, no thread), sleepers look for
+ * themselves every 20 ms: see wait.c. */
 #include "src/handle.h"
 
 #include <errno.h>
@@ -15,14 +15,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-/* The kernel tells of the closing of a file just before it lets go of its locks, and of a process's descriptors just
- * before the process counts as gone: look at once, waiting this long for the process to be gone, and again after. */
-#define GONE_PATIENCE_MS 5
-#define SECOND_LOOK_MS 5
+/* The kernel tells of the end of a file just before it lets go of its locks, and may be held up in
+ * between: look at once, and a few times more. */
+static const int next_look_ms[] = {-1, 16, 4, 2, 1, 1}; /* by the number of looks that are left */
+#define LOOKS 5
 
 #define STACK_BYTES (256 * 1024)
 
@@ -36,19 +37,32 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct chan *channels;  /* watched ones */
 static struct keeper *current; /* NULL while nothing is watched */
 
-static void look_after(struct chan *ch)
+/* Everybody is woken the first time in any case: somebody else may have repaired, and died before waking. */
+static void look_after(struct chan *ch, bool first)
 {
-    chan__heal(ch, GONE_PATIENCE_MS);
-    chan__wake_all(ch); /* even if there was nothing to repair: somebody else may have done it and died before waking */
+    if (chan__heal(ch) || first)
+        chan__wake_all(ch);
 }
 
-/* Which objects the events are about. */
-static void read_events(const struct keeper *keeper, bool *all, int *watches, size_t *count, size_t capacity)
+/* A program that closes all descriptors makes ours somebody else's numbers: never read what is not ours. */
+static bool is_inotify(int fd)
+{
+    static const char expected[] = "anon_inode:inotify";
+    char path[32], target[sizeof expected];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return readlink(path, target, sizeof target) == (ssize_t)sizeof expected - 1 &&
+           !memcmp(target, expected, sizeof expected - 1);
+}
+
+/* Which objects the events are about. False: the descriptor is gone. */
+static bool read_events(const struct keeper *keeper, bool *all, int *watches, size_t *count, size_t capacity)
 {
     union {
         struct inotify_event event;
         char bytes[4096];
     } buffer;
+    if (!is_inotify(keeper->inotify_fd))
+        return false;
     ssize_t n = read(keeper->inotify_fd, &buffer, sizeof buffer);
     *count = 0;
     *all = false;
@@ -60,6 +74,7 @@ static void read_events(const struct keeper *keeper, bool *all, int *watches, si
             watches[(*count)++] = event->wd;
         at += (ssize_t)(sizeof *event + event->len);
     }
+    return n > 0 || errno == EAGAIN || errno == EINTR;
 }
 
 static bool is_among(int watch, const int *watches, size_t count)
@@ -77,20 +92,25 @@ static void *keep(void *arg)
                                {.fd = keeper->inotify_fd, .events = POLLIN}};
     int watches[256];
     size_t count = 0;
-    bool all = false, second_look = false;
-    for (;;) {
-        int ready = poll(polled, 2, second_look ? SECOND_LOOK_MS : -1);
+    bool all = false;
+    for (int looks = 0;;) {
+        int ready = poll(polled, 2, next_look_ms[looks]);
         if (polled[0].revents || (ready < 0 && errno != EINTR))
-            return NULL;
-        second_look = ready > 0;
-        if (ready > 0)
-            read_events(keeper, &all, watches, &count, sizeof watches / sizeof watches[0]);
+            break;
+        if (ready > 0) {
+            if (!read_events(keeper, &all, watches, &count, sizeof watches / sizeof watches[0]))
+                break;
+            looks = LOOKS;
+        } else if (ready == 0) {
+            looks--;
+        }
         pthread_mutex_lock(&lock);
         for (struct chan *ch = channels; ch; ch = ch->next)
             if (all || is_among(ch->watch, watches, count))
-                look_after(ch);
+                look_after(ch, looks == LOOKS);
         pthread_mutex_unlock(&lock);
     }
+    return NULL;
 }
 
 static int start_thread(struct keeper *keeper)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lifetimes: when a side is disconnected, when a channel is finished, and healing after deaths.
  *
- * All of it is one word, {version, flags}, changed by CAS. Who leaves counts the endpoints that are left and, if there are
- * none, sets the flag with the version it read before counting; who joins shows its record LIVE first and raises
- * the version then. So either the leaver's CAS fails, and it counts again, or the joiner sees the flag and goes. */
+ * All of it is one word, {version, flags}, changed by CAS. Who leaves counts the endpoints that are left
+ * and, if there are none, sets the flag with the version it read before counting; who joins shows its
+ * record LIVE first and raises the version then. So either the leaver's CAS fails, and it counts again, or
+ * the joiner sees the flag and goes. */
 #include "src/handle.h"
 
 #include "shm/event.h"
@@ -64,7 +65,8 @@ static uint64_t update_flags(struct chan *ch, uint32_t leaving)
     }
 }
 
-/* Whatever the flags call for is done by everybody who comes by: whoever set one may have been killed right after. */
+/* Whatever the flags call for is done by everybody who comes by: whoever set one may have been killed
+ * right after. */
 static void follow_flags(struct chan *ch, uint64_t state)
 {
     const struct segment *s = &ch->segment;
@@ -86,11 +88,12 @@ void chan__life_update(struct chan *ch)
     follow_flags(ch, update_flags(ch, 0));
 }
 
-void chan__heal(struct chan *ch, int patience_ms)
+bool chan__heal(struct chan *ch)
 {
     struct chan_repair_report report = {0};
-    chan__repair_all(&ch->segment, false, patience_ms, &report);
+    chan__repair_all(&ch->segment, false, &report);
     chan__life_update(ch);
+    return report.dead;
 }
 
 bool chan__life_is_stale(const struct chan *ch)
@@ -104,7 +107,7 @@ bool chan__life_is_stale(const struct chan *ch)
     if (!(state & (STATE_SENDERS_SEEN | STATE_RECEIVERS_SEEN)))
         return false;
     struct chan_repair_report report = {0};
-    chan__repair_all(s, true, 0, &report);
+    chan__repair_all(s, true, &report);
     uint32_t attached = 0;
     for (uint32_t number = 0; number < s->g.endpoints; number++)
         attached += status_state(load_acquire(&seg_record(s, number)->status)) != RECORD_FREE;

@@ -21,7 +21,7 @@ static int copy_message(const struct segment *s, struct cursor at, void *buffer,
     struct seg_block *block = seg_block(s, number);
     uint64_t size = load_acquire(&block->size);
     const unsigned char *payload = chan__payload(s, block, size);
-    bool is_there = cell_turn(&s->g, word) == 2 * at.lap + 1;
+    bool is_there = cell_ahead(&s->g, word, 2 * at.lap + 1) == 0;
     if (is_there && payload && size)
         memcpy(buffer, payload, size < capacity ? (size_t)size : capacity);
     info->size = (size_t)size;
@@ -32,7 +32,8 @@ static int copy_message(const struct segment *s, struct cursor at, void *buffer,
     return payload ? 0 : -EBADMSG;
 }
 
-int chan_peek(const struct chan *ch, uint64_t *position, void *buffer, size_t capacity, struct chan_peek_info *info)
+int chan_peek(const struct chan *ch, uint64_t *position, void *buffer, size_t capacity,
+              struct chan_peek_info *info)
 {
     if (!ch || !position || !info || (!buffer && capacity))
         return -EINVAL;

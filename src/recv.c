@@ -60,7 +60,8 @@ static int take_orphan(struct receiving *op)
     uint32_t cell;
     uint64_t word;
     /* One's own first: they take no spare block, and may be sitting in all of one's hold cells. */
-    if (!chan__orphans_find_in(s, h->endpoint.party.number, &cell, &word) && !chan__orphans_find(s, &cell, &word))
+    if (!chan__orphans_find_in(s, h->endpoint.party.number, &cell, &word) &&
+        !chan__orphans_find(s, &cell, &word))
         return -EAGAIN;
     if (cell_block(&s->g, word) >= s->g.blocks)
         return -EBADMSG;
@@ -96,7 +97,8 @@ static bool others_hold_messages(struct receiving *op)
                         (state == CHAN_STATE_LIVE || state == CHAN_STATE_DEAD);
         if (number != own && receives && chan__exchange_took(s, number))
             return true;
-        if ((number != own && chan__holds_count(s, number, HOLD_HELD)) || chan__holds_count(s, number, HOLD_ORPHAN))
+        if ((number != own && chan__holds_count(s, number, HOLD_HELD)) ||
+            chan__holds_count(s, number, HOLD_ORPHAN))
             return true;
     }
     return false;
@@ -109,9 +111,11 @@ static int take_from_ring(struct receiving *op)
     if (result)
         return chan__ring_has_message(&h->endpoint.party) == 0 ? result : -EAGAIN;
     result = chan__ring_take(&h->endpoint.party, op->hold, INTENT_TAKE, op->limit, &op->size);
-    /* With payload units, the one sender woken might be waiting for units while another waits for just this cell. */
+    /* With payload units, the one sender woken might be waiting for units while another waits for just
+     * this cell. */
     if (!result)
-        chan__event_notify(&seg_hot(segment_of(op->rx))->space_event, segment_of(op->rx)->g.units ? INT_MAX : 1);
+        chan__event_notify(&seg_hot(segment_of(op->rx))->space_event,
+                           segment_of(op->rx)->g.units ? INT_MAX : 1);
     return result;
 }
 
@@ -148,7 +152,8 @@ static int attempt_take(void *operation)
             result = take_from_ring(op);
         if (result == -EAGAIN || result == -EPIPE)
             result = end_or_empty(op, result);
-        /* An orphan that came after the look and before the ring was found empty has to be looked for again. */
+        /* An orphan that came after the look and before the ring was found empty has to be looked for
+         * again. */
     } while (result == -EAGAIN && chan__orphans_maybe(s) && ++rounds < ORPHAN_ROUNDS);
     return result;
 }
@@ -188,7 +193,8 @@ static int64_t user_deadline(int64_t deadline_ns)
     return deadline_ns < 0 ? 0 : deadline_ns;
 }
 
-static int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, int64_t deadline_ns)
+static int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                        int64_t deadline_ns)
 {
     struct receiving op = {.rx = rx, .limit = capacity};
     struct seg_block *block;
@@ -206,7 +212,8 @@ static int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity,
     return result;
 }
 
-static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, int64_t deadline_ns)
+static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                      int64_t deadline_ns)
 {
     if (!rx || (!buffer && capacity))
         return -EINVAL;
@@ -228,17 +235,20 @@ int chan_try_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_
     return recv_until(rx, buffer, capacity, size, DEADLINE_TRY);
 }
 
-int chan_recv_timeout(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, int64_t timeout_ns)
+int chan_recv_timeout(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                      int64_t timeout_ns)
 {
     return recv_until(rx, buffer, capacity, size, chan_deadline(timeout_ns));
 }
 
-int chan_recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, int64_t deadline_ns)
+int chan_recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                    int64_t deadline_ns)
 {
     return recv_until(rx, buffer, capacity, size, user_deadline(deadline_ns));
 }
 
-static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages, size_t count, int64_t deadline_ns)
+static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages, size_t count,
+                               int64_t deadline_ns)
 {
     if (!rx || (!messages && count))
         return -EINVAL;
@@ -271,12 +281,14 @@ ssize_t chan_try_recv_many(struct chan_receiver *rx, struct iovec *messages, siz
     return recv_many_until(rx, messages, count, DEADLINE_TRY);
 }
 
-ssize_t chan_recv_many_timeout(struct chan_receiver *rx, struct iovec *messages, size_t count, int64_t timeout_ns)
+ssize_t chan_recv_many_timeout(struct chan_receiver *rx, struct iovec *messages, size_t count,
+                               int64_t timeout_ns)
 {
     return recv_many_until(rx, messages, count, chan_deadline(timeout_ns));
 }
 
-ssize_t chan_recv_many_until(struct chan_receiver *rx, struct iovec *messages, size_t count, int64_t deadline_ns)
+ssize_t chan_recv_many_until(struct chan_receiver *rx, struct iovec *messages, size_t count,
+                             int64_t deadline_ns)
 {
     return recv_many_until(rx, messages, count, user_deadline(deadline_ns));
 }
@@ -348,11 +360,13 @@ int chan_recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64
     return recv_view_until(rx, view, user_deadline(deadline_ns));
 }
 
-/* view->hold is the hold cell + 1, so that a zeroed view is no view. Its address tells it from other receivers' views. */
+/* view->hold is the hold cell + 1, so that a zeroed view is no view. Its address tells it from other
+ * receivers' views. */
 static bool is_open_view(const struct chan_receiver *rx, const struct chan_view *view)
 {
     uint32_t number, first = segment_of(rx)->g.role_cells;
-    if (view->hold <= first || view->hold > 2 * first || !(rx->handle.open & hold_bit(&rx->handle, view->hold - 1)))
+    if (view->hold <= first || view->hold > 2 * first ||
+        !(rx->handle.open & hold_bit(&rx->handle, view->hold - 1)))
         return false;
     struct seg_block *block = chan__hold_block(&rx->handle.endpoint.party, view->hold - 1, &number);
     return block && chan__payload(segment_of(rx), block, 0) == view->data;
@@ -382,8 +396,9 @@ void chan__discard_all(struct handle *h)
     const struct segment *s = &h->chan->segment;
     uint32_t hold, number, cell;
     uint64_t size, word;
-    struct party party = h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
-    party.cursor = (struct cursor){.lap = 1};
+    struct party party =
+        h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
+    party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);
     while (!chan__handle_spare_hold(h, &hold) &&
            !chan__ring_take(&party, hold, INTENT_DISCARD, UINT64_MAX, &size))
         if (chan__hold_block(&party, hold, &number))

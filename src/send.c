@@ -257,7 +257,8 @@ int chan_reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *lo
     return reserve_until(tx, size, loan, user_deadline(deadline_ns));
 }
 
-/* loan->hold is the hold cell + 1, so that a zeroed loan is no loan. Its address tells it from other senders' loans. */
+/* loan->hold is the hold cell + 1, so that a zeroed loan is no loan. Its address tells it from other
+ * senders' loans. */
 static bool is_open_loan(const struct chan_sender *tx, const struct chan_loan *loan)
 {
     uint32_t number;

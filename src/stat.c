@@ -34,7 +34,7 @@ static int64_t age_of_oldest(const struct segment *s, struct cursor head)
 {
     uint64_t word = load_acquire(seg_ring_cell(s, head.index));
     uint64_t block = cell_block(&s->g, word);
-    if (cell_turn(&s->g, word) != 2 * head.lap + 1 || block >= s->g.blocks)
+    if (cell_ahead(&s->g, word, 2 * head.lap + 1) != 0 || block >= s->g.blocks)
         return -1;
     int64_t age = chan_now() - (int64_t)load_relaxed(&seg_block(s, block)->sent_ns);
     return age < 0 ? 0 : age;
@@ -77,7 +77,7 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
         stat.oldest_ns = age_of_oldest(s, head);
     add_counters(s, &stat);
     struct chan_repair_report report = {0};
-    chan__repair_all(s, true, 0, &report);
+    chan__repair_all(s, true, &report);
     stat.dead = report.dead;
     *out = stat;
     return 0;
@@ -106,7 +106,7 @@ int chan_endpoint_stat(const struct chan *ch, uint32_t number, struct chan_endpo
     if (status_state(status) == RECORD_FREE)
         return -ENOENT;
     bool sends = status_role(status) == CHAN_ROLE_SENDER;
-    bool dead = status_state(status) == CHAN_STATE_DEAD || chan__endpoint_is_dead(s, number, status, 0);
+    bool dead = status_state(status) == CHAN_STATE_DEAD || chan__endpoint_is_dead(s, number, status);
     struct chan_endpoint_stat stat = {
         .size = sizeof stat,
         .number = number,
@@ -119,7 +119,8 @@ int chan_endpoint_stat(const struct chan *ch, uint32_t number, struct chan_endpo
         .generation = status_generation(status),
         .attached_ns = (int64_t)load_relaxed(&record->attached_ns),
         .in_operation = load_acquire(&record->intent_old) != 0,
-        .messages = load_relaxed(sends ? &record->sent : &record->taken) - load_relaxed(&record->base_messages),
+        .messages =
+            load_relaxed(sends ? &record->sent : &record->taken) - load_relaxed(&record->base_messages),
         .bytes = load_relaxed(sends ? &record->sent_bytes : &record->received_bytes) -
                  load_relaxed(&record->base_bytes),
         .held = chan__holds_count(s, number, HOLD_HELD),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waiting: spin as long as that has paid lately, then sleep on the channel's event.
  *
- * With the keeper, deaths wake the sleeper, and it looks around by itself only about once a second, to make up
- * for a wake-up that a stopped process owes. Without, it looks after the dead itself, every 20 ms. */
+ * With the keeper, deaths wake the sleeper, and it looks around by itself only about once a second, to
+ * make up for a wake-up that a stopped process owes. Without, it looks after the dead itself, every 20 ms. */
 #include "src/handle.h"
 
 #include "shm/event.h"
@@ -13,9 +13,10 @@
 #define PATIENCE_NS INT64_C(1250000000)
 #define PATIENCE_ALONE_NS INT64_C(20000000)
 
-/* Spinning pays while it is shorter than going to sleep and being woken, some 10 to 70 us. Counted in pauses (33 ns
- * measured on a virtual x86). Between attempts the pauses grow, since each attempt takes the cell's cache line away
- * from the one who is about to change it; now and then the processor is offered to others, who may be just that one. */
+/* Spinning pays while it is shorter than going to sleep and being woken, some 10 to 70 us. Counted in
+ * pauses (33 ns measured on a virtual x86). Between attempts the pauses grow, since each attempt takes the
+ * cell's cache line away from the one who is about to change it; now and then the processor is offered to
+ * others, who may be just that one. */
 #define SPINS_MIN 32u
 #define SPINS_MAX 1024u
 #define SPINS_BETWEEN_MAX 16u
@@ -61,7 +62,7 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
     store_relaxed(&record->waits, load_relaxed(&record->waits) + 1);
     store_relaxed(&record->waited_ns, load_relaxed(&record->waited_ns) + (uint64_t)(chan_now() - now));
     if (result == -ETIMEDOUT && end != deadline_ns)
-        chan__heal(h->chan, 0);
+        (void)chan__heal(h->chan); /* this sleeper looks again by itself */
     if (result == -EINTR && h->flags & CHAN_INTERRUPTIBLE)
         return -EINTR;
     return -EAGAIN;

@@ -43,10 +43,10 @@ CHAN_BEGIN
  * Only results that a caller meets in ordinary use stand at each function.
  *
  * Threads: a `struct chan` may be used by any number of threads. An endpoint handle (sender, receiver)
- * belongs to one thread at a time, like an unlocked FILE; clone it for another thread.
- * Signals: shmchan(7) lists the functions that are async-signal-safe; sending and receiving are not among them.
- * Processes: any process may be killed or stopped at any instruction inside any of these functions;
- * what that means for the others stands in shmchan(7). */
+ * belongs to one thread at a time, like an unlocked FILE; clone it for another thread. Signals: shmchan(7)
+ * lists the functions that are async-signal-safe; sending and receiving are not among them. Processes: any
+ * process may be killed or stopped at any instruction inside any of these functions; what that means for
+ * the others stands in shmchan(7). */
 
 /* A short text for a negative (or positive) errno value of this library, for people; never NULL. Static
  * storage; async-signal-safe. Since 0.1. */

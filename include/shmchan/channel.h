@@ -13,9 +13,9 @@ CHAN_BEGIN
 
 struct chan;
 
-/* Longest name, in bytes, without the NUL. A name has at least one byte, no '/', no control character, and does
- * not begin with '.'. The object is $SHMCHAN_DIR/shmchan.NAME; SHMCHAN_DIR is /dev/shm unless set, and is
- * ignored in set-user-ID programs. */
+/* Longest name, in bytes, without the NUL. A name has at least one byte, no '/', no control character, and
+ * does not begin with '.'. The object is $SHMCHAN_DIR/shmchan.NAME; SHMCHAN_DIR is /dev/shm unless set,
+ * and is ignored in set-user-ID programs. */
 #define CHAN_NAME_MAX 200
 
 /* Kinds of channel. */
@@ -25,32 +25,38 @@ struct chan;
 #define CHAN_MANY 0u
 #define CHAN_ONE 1u
 
-/* Lifetimes. */
-#define CHAN_EPHEMERAL 0u /* a side that had an endpoint and has none any more is disconnected for good;
-                           * when the last receiver goes, queued messages are discarded; when the last
-                           * endpoint of all goes, the object is unlinked */
-#define CHAN_DURABLE 1u   /* sides may go to zero and come back, messages stay; ends by chan_shutdown()
-                           * and chan_unlink() */
+/* Lifetimes.
+ *
+ * Ephemeral: a side that had an endpoint and has none any more is disconnected for good; when the last receiver goes,
+ * queued messages are discarded; when the last endpoint of all goes, the object is unlinked. Durable: sides may go
+ * to zero and come back, messages stay; it ends by chan_shutdown() and chan_unlink(). */
+#define CHAN_EPHEMERAL 0u
+#define CHAN_DURABLE 1u
 
 /* Flags for creating and opening; they concern this process's mapping, not the object. */
-#define CHAN_PREFAULT 0x1u    /* map every page now, so that no page fault comes later */
-#define CHAN_MLOCK 0x2u       /* lock the pages into memory: -ENOMEM or -EPERM where RLIMIT_MEMLOCK forbids it */
-#define CHAN_HUGE_PAGES 0x4u  /* ask for transparent huge pages (a hint) */
-#define CHAN_READ_ONLY 0x8u   /* open only: map read-only, for inspection; nothing in the channel changes */
-#define CHAN_NO_KEEPER 0x10u  /* start no helper thread: deaths are then noticed by polling every 20 ms in
-                               * calls that block, and by attaching; not by calls that do not block */
-#define CHAN_ANY_OWNER 0x20u  /* open only: accept an object that neither this user nor root owns */
-#define CHAN_UNSEALED 0x40u   /* open by descriptor only: accept one that its sender could truncate, such as
-                               * that of a named channel; a truncation would be SIGBUS here */
+/* Map every page now, so that no page fault comes later. */
+#define CHAN_PREFAULT 0x1u
+/* Lock the pages into memory: -ENOMEM or -EPERM where RLIMIT_MEMLOCK forbids it. */
+#define CHAN_MLOCK 0x2u
+/* Ask for transparent huge pages (a hint). */
+#define CHAN_HUGE_PAGES 0x4u
+/* Open only: map read-only, for inspection; nothing in the channel changes. */
+#define CHAN_READ_ONLY 0x8u
+/* Start no helper thread: deaths are then noticed by polling every 20 ms in calls that block, and by
+ * attaching; not by calls that do not block. */
+#define CHAN_NO_KEEPER 0x10u
+/* Open only: accept an object that neither this user nor root owns. */
+#define CHAN_ANY_OWNER 0x20u
+/* Open by descriptor only: accept one that its sender could truncate, such as that of a named channel; a
+ * truncation would be SIGBUS here. */
+#define CHAN_UNSEALED 0x40u
 
 struct chan_options {
     uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
     uint32_t kind;           /* CHAN_QUEUE */
     uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64 */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
-    uint64_t bytes;          /* payload budget beside `messages`: full when either is used up. 0 means room for
-                              * `messages` of the largest size, but at most for the larger of 64 MiB and four of
-                              * them. It concerns messages above chan_memory.inline_size only */
+    uint64_t bytes;          /* payload budget, see below; 0 means a default */
     uint32_t endpoints;      /* most endpoints attached at once, 1 .. 1024; 0 means 64 */
     uint32_t holds;          /* most loans or views that one endpoint may hold, 1 .. 63; 0 means 4 */
     uint32_t senders;        /* CHAN_MANY or CHAN_ONE */
@@ -59,14 +65,22 @@ struct chan_options {
     uint32_t mode;           /* permission bits of the object, not reduced by the umask; 0 means 0600 */
     uint32_t group;          /* group of the object; CHAN_NO_GROUP leaves it */
     uint32_t flags;          /* CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER */
-    uint32_t max_deliveries; /* a message delivered this often and never released is discarded instead of
-                              * being delivered again; 0: no limit */
+    uint32_t max_deliveries; /* see below; 0: no limit */
     uint32_t reserved;       /* must be 0 */
 };
 
+/* bytes: the payload budget beside `messages`; the channel is full when either is used up. It concerns
+ * only messages larger than chan_memory.inline_size. The default has room for `messages` of the largest
+ * size, but at most for the larger of 64 MiB and four of them.
+ *
+ * max_deliveries: a message that was delivered this often and never released is discarded (and counted)
+ * instead of being delivered once more. */
+
 #define CHAN_NO_GROUP UINT32_MAX
 #define CHAN_OPTIONS_INIT                                                                                    \
-    { .size = sizeof(struct chan_options), .message_size = 4096, .group = CHAN_NO_GROUP }
+    {                                                                                                        \
+        .size = sizeof(struct chan_options), .message_size = 4096, .group = CHAN_NO_GROUP                    \
+    }
 
 /* What a channel with these options takes. */
 struct chan_memory {
@@ -93,7 +107,8 @@ CHAN_API CHAN_MUST_USE int chan_memory(const struct chan_options *options, struc
  *   -EPERM   group not allowed            -EINVAL -ENAMETOOLONG  name or options
  *   -ENOENT  no such directory, or no /proc (it is needed to create and to attach)
  * Does not wait for other processes. Since 0.1. */
-CHAN_API CHAN_MUST_USE int chan_create(const char *name, const struct chan_options *options, struct chan **out);
+CHAN_API CHAN_MUST_USE int chan_create(const char *name, const struct chan_options *options,
+                                       struct chan **out);
 
 /* Open an existing channel. `flags`: any of the above.
  *   -ENOENT   no such object, or an ephemeral one whose endpoints are all dead (it is removed)
@@ -108,8 +123,8 @@ CHAN_API CHAN_MUST_USE int chan_open(const char *name, uint32_t flags, struct ch
 CHAN_API CHAN_MUST_USE int chan_open_or_create(const char *name, const struct chan_options *options,
                                                struct chan **out);
 
-/* Create a channel that has no name: a memfd, sealed against shrinking and growing. Others get it by inheriting
- * or receiving its descriptor; options->mode decides which users can attach then. Since 0.1. */
+/* Create a channel that has no name: a memfd, sealed against shrinking and growing. Others get it by
+ * inheriting or receiving its descriptor; options->mode decides which users can attach then. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_create_anonymous(const struct chan_options *options, struct chan **out);
 
 /* Map the channel behind a descriptor; the descriptor stays the caller's. -EPERM: it is not sealed against
@@ -117,7 +132,8 @@ CHAN_API CHAN_MUST_USE int chan_create_anonymous(const struct chan_options *opti
  * Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_open_fd(int fd, uint32_t flags, struct chan **out);
 
-/* The channel's descriptor (close-on-exec), valid until chan_close(); to pass it over exec, dup() it. Since 0.1. */
+/* The channel's descriptor (close-on-exec), valid until chan_close(); to pass it over exec, dup() it.
+ * Since 0.1. */
 CHAN_API int chan_fd(const struct chan *ch);
 
 /* Pass a channel over a connected UNIX socket (SCM_RIGHTS), one byte of data beside it; receive it so. They
@@ -129,8 +145,8 @@ CHAN_API CHAN_MUST_USE int chan_recv_fd(int socket, uint32_t flags, struct chan 
 /* Release this process's mapping once its endpoints are closed too. NULL is fine. Since 0.1. */
 CHAN_API void chan_close(struct chan *ch);
 
-/* Remove the name. Who has the channel open keeps it. -ENOENT, -EACCES, -EPERM; -EBUSY: another process is just
- * removing or replacing it. Since 0.1. */
+/* Remove the name. Who has the channel open keeps it. -ENOENT, -EACCES, -EPERM; -EBUSY: another process is
+ * just removing or replacing it. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_unlink(const char *name);
 
 /* End the channel: sends that have not taken effect fail with -EPIPE, receivers get what is queued and
@@ -165,7 +181,7 @@ CHAN_API uint64_t chan_len(const struct chan *ch);
 CHAN_API uint64_t chan_available(const struct chan *ch); /* sends of inline messages that would not block */
 CHAN_API int chan_is_empty(const struct chan *ch);
 CHAN_API int chan_is_full(const struct chan *ch);
-CHAN_API uint32_t chan_senders(const struct chan *ch);   /* attached now, the dead that were noticed left out */
+CHAN_API uint32_t chan_senders(const struct chan *ch); /* attached now, the dead that were noticed left out */
 CHAN_API uint32_t chan_receivers(const struct chan *ch);
 
 /* closed: shut down, or (ephemeral) a side is disconnected: no further message will be accepted. drained:

@@ -3,7 +3,9 @@
  *
  * A handle belongs to one thread at a time and to the process that attached it: after fork() the child's
  * use of it is -ECHILD, unless it was prepared for the child. Exit without close, exec and death by signal
- * all count as close: the others notice within 10 ms of the process being gone. */
+ * all count as close: the others notice within 10 ms of the process being gone. The library's helper
+ * thread is a thread of the process: a program that ends by the end of its last own thread has to close
+ * its handles first. */
 #ifndef SHMCHAN_ENDPOINT_H
 #define SHMCHAN_ENDPOINT_H
 
@@ -15,15 +17,16 @@ struct chan_sender;
 struct chan_receiver;
 
 /* Flags of attach and prepare. */
-#define CHAN_INTERRUPTIBLE 0x100u /* blocking calls return -EINTR when a signal handler ran while they slept; one
+#define CHAN_INTERRUPTIBLE                                                                                   \
+    0x100u                  /* blocking calls return -EINTR when a signal handler ran while they slept; one
                                    * that runs just before is not noticed, so pair it with a timeout */
-#define CHAN_NO_SPIN 0x200u       /* blocking calls sleep at once instead of spinning briefly first */
+#define CHAN_NO_SPIN 0x200u /* blocking calls sleep at once instead of spinning briefly first */
 
 /* Attach to the channel.
  *   -EPIPE   shut down (sender), or the channel is disconnected for good
  *   -EBUSY   the side admits one endpoint, and it is alive      -EUSERS  all records are taken
  *   -EACCES  opened CHAN_READ_ONLY, or the object's mode keeps this user out          -EMFILE -ENOMEM
- * A descriptor is held for as long as the handle. Since 0.1. */
+ * Needs a descriptor for a moment. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_attach_sender(struct chan *ch, uint32_t flags, struct chan_sender **out);
 CHAN_API CHAN_MUST_USE int chan_attach_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out);
 
@@ -40,8 +43,8 @@ CHAN_API void chan_close_receiver(struct chan_receiver *rx);
 /* For a child: prepare before fork(); the endpoint counts as attached from then on, so nothing is
  * disconnected in between. After fork() the parent closes its copy (that detaches nothing), and the child
  * adopts its own, which makes it an ordinary handle there. A child that dies or execs without adopting
- * takes the endpoint with it. Every other child that is forked in between has a copy too, and has to close it.
- * Adopting in the preparing process itself is allowed. -EINVAL: not prepared. Since 0.1. */
+ * takes the endpoint with it. Every other child that is forked in between has a copy too, and has to close
+ * it. Adopting in the preparing process itself is allowed. -EINVAL: not prepared. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_prepare_sender(struct chan *ch, uint32_t flags, struct chan_sender **out);
 CHAN_API CHAN_MUST_USE int chan_prepare_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out);
 CHAN_API CHAN_MUST_USE int chan_adopt_sender(struct chan_sender *tx);

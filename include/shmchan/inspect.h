@@ -11,39 +11,41 @@
 
 CHAN_BEGIN
 
-/* Totals of a channel since its creation, over all endpoints there have been. At any quiescent moment, once the
- * dead are repaired: sent == received + discarded + held + orphaned + queued. */
+/* Totals of a channel since its creation, over all endpoints there have been. At any quiescent moment,
+ * once the dead are repaired: sent == received + discarded + held + orphaned + queued. */
 struct chan_stat {
-    uint32_t size;             /* in: sizeof(struct chan_stat) */
+    uint32_t size; /* in: sizeof(struct chan_stat) */
     uint32_t format_version;
-    uint64_t sent;             /* messages */
-    uint64_t received;         /* messages whose receive is complete */
-    uint64_t discarded;        /* messages dropped: last receiver gone, or max_deliveries reached */
-    uint64_t redelivered;      /* deliveries beyond the first; short by those whose receiver was killed taking them */
-    uint64_t sent_bytes;       /* counted after the fact: short by what a killed call had in hand */
+    uint64_t sent;      /* messages */
+    uint64_t received;  /* messages whose receive is complete */
+    uint64_t discarded; /* messages dropped: last receiver gone, or max_deliveries reached */
+    uint64_t
+        redelivered; /* deliveries beyond the first; short by those whose receiver was killed taking them */
+    uint64_t sent_bytes; /* counted after the fact: short by what a killed call had in hand */
     uint64_t received_bytes;
-    uint64_t queued;           /* in the queue now */
-    uint64_t held;             /* in the hands of receivers now */
-    uint64_t orphaned;         /* given back by dead receivers, waiting for redelivery */
-    uint64_t units_used;       /* payload units in use, of chan_memory.units */
-    int64_t oldest_ns;         /* age of the oldest queued message, nanoseconds; -1 if none */
-    uint32_t senders;          /* attached */
+    uint64_t queued;     /* in the queue now */
+    uint64_t held;       /* in the hands of receivers now */
+    uint64_t orphaned;   /* given back by dead receivers, waiting for redelivery */
+    uint64_t units_used; /* payload units in use, of chan_memory.units */
+    int64_t oldest_ns;   /* age of the oldest queued message, nanoseconds; -1 if none */
+    uint32_t senders;    /* attached */
     uint32_t receivers;
-    uint32_t dead;             /* endpoints whose process is gone and whose repair is not done yet */
-    uint32_t shut_down;        /* 0 or 1 */
-    uint32_t senders_gone;     /* disconnected for good (ephemeral) */
+    uint32_t dead;         /* endpoints whose process is gone and whose repair is not done yet */
+    uint32_t shut_down;    /* 0 or 1 */
+    uint32_t senders_gone; /* disconnected for good (ephemeral) */
     uint32_t receivers_gone;
-    int64_t created_ns;        /* CLOCK_REALTIME */
+    int64_t created_ns; /* CLOCK_REALTIME */
     uint32_t creator_pid;
     uint32_t creator_uid;
-    uint32_t owner_uid;        /* of the object */
+    uint32_t owner_uid; /* of the object */
     uint32_t owner_gid;
-    uint32_t mode;             /* permission bits of the object */
-    uint32_t unlinked;         /* the object has no name any more (or never had) */
-    uint64_t resident_bytes;   /* blocks of the object that have memory behind them */
+    uint32_t mode;           /* permission bits of the object */
+    uint32_t unlinked;       /* the object has no name any more (or never had) */
+    uint64_t resident_bytes; /* blocks of the object that have memory behind them */
 };
 
-CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch, struct chan_stat *out); /* set out->size first. Since 0.1 */
+CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
+                                     struct chan_stat *out); /* set out->size first. Since 0.1 */
 
 #define CHAN_ROLE_SENDER 1u
 #define CHAN_ROLE_RECEIVER 2u
@@ -75,20 +77,22 @@ struct chan_endpoint_stat {
     int64_t waiting_ns;          /* for how long it has been waiting; 0 if it is not */
     uint64_t messages;           /* sent or received by this endpoint */
     uint64_t bytes;
-    uint64_t waits;              /* times it went to sleep */
-    int64_t waited_ns;           /* time asleep in all */
-    uint32_t held;               /* views (receiver) now */
-    uint32_t orphaned;           /* messages in this record that wait for redelivery */
+    uint64_t waits;    /* times it went to sleep */
+    int64_t waited_ns; /* time asleep in all */
+    uint32_t held;     /* views (receiver) now */
+    uint32_t orphaned; /* messages in this record that wait for redelivery */
 };
 
 /* Endpoint `number`, 0 .. options.endpoints-1. -ENOENT: nobody has that record; -ERANGE: no such number.
  * Since 0.1. */
-CHAN_API CHAN_MUST_USE int chan_endpoint_stat(const struct chan *ch, uint32_t number, struct chan_endpoint_stat *out);
+CHAN_API CHAN_MUST_USE int chan_endpoint_stat(const struct chan *ch, uint32_t number,
+                                              struct chan_endpoint_stat *out);
 
 /* Copy the queued message at *position without consuming it. Positions count messages from 0 in the order
- * they were sent. *position too old (the message was received meanwhile) moves to the oldest queued one, and the number
- * skipped goes to *skipped (may be NULL). On success *position is that of the next message, *size its full
- * length, of which at most `capacity` bytes were copied. -EAGAIN: nothing there yet. Since 0.1. */
+ * they were sent. *position too old (the message was received meanwhile) moves to the oldest queued one,
+ * and the number skipped goes to *skipped (may be NULL). On success *position is that of the next message,
+ * *size its full length, of which at most `capacity` bytes were copied. -EAGAIN: nothing there yet. Since
+ * 0.1. */
 struct chan_peek_info {
     uint64_t position;
     uint64_t skipped;
@@ -100,19 +104,19 @@ struct chan_peek_info {
 CHAN_API CHAN_MUST_USE int chan_peek(const struct chan *ch, uint64_t *position, void *buffer, size_t capacity,
                                      struct chan_peek_info *info);
 
-/* Undo or finish what dead endpoints left: free records, messages to redeliver, payload memory. Live peers do the
- * same when they meet it. With dry_run nothing is changed. Any number may repair at once; a killed or
- * stopped repairer harms nobody. Since 0.1. */
+/* Undo or finish what dead endpoints left: free records, messages to redeliver, payload memory. Live peers
+ * do the same when they meet it. With dry_run nothing is changed. Any number may repair at once; a killed
+ * or stopped repairer harms nobody. Since 0.1. */
 struct chan_repair_report {
-    uint32_t dead;         /* endpoints found dead */
-    uint32_t repaired;     /* of which their records are free again */
-    uint32_t orphaned;     /* messages made available for redelivery */
-    uint32_t units_freed;  /* payload units */
+    uint32_t dead;        /* endpoints found dead */
+    uint32_t repaired;    /* of which their records are free again */
+    uint32_t orphaned;    /* messages made available for redelivery */
+    uint32_t units_freed; /* payload units */
 };
 CHAN_API CHAN_MUST_USE int chan_repair(struct chan *ch, int dry_run, struct chan_repair_report *out);
 
-/* Account for every block, unit and message. The result means something only at a quiescent moment. Returns 0 if all
- * is well, 1 if not, with a sentence in `text` (always NUL-terminated). Since 0.1. */
+/* Account for every block, unit and message. The result means something only at a quiescent moment.
+ * Returns 0 if all is well, 1 if not, with a sentence in `text` (always NUL-terminated). Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_check(const struct chan *ch, char *text, size_t capacity);
 
 CHAN_END

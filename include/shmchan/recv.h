@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Receiving.
  *
- * Every operation comes in four forms: it blocks, tries once (-EAGAIN when empty), waits at most `timeout_ns`,
- * or waits until a deadline (-ETIMEDOUT). The order of results is message > closed > timed out, also
- * when the deadline has already passed.
+ * Every operation comes in four forms: it blocks, tries once (-EAGAIN when empty), waits at most
+ * `timeout_ns`, or waits until a deadline (-ETIMEDOUT). The order of results is message > closed > timed
+ * out, also when the deadline has already passed.
  *
  * -EPIPE means that nothing will ever come again: the channel is closed, nothing is queued, and no other
- * receiver holds a message that its death would give back. While another receiver still holds one, receivers wait
- * (and try_ forms say -EAGAIN): release views before waiting for the end.
+ * receiver holds a message that its death would give back. While another receiver still holds one,
+ * receivers wait (and try_ forms say -EAGAIN): release views before waiting for the end.
  *
- * Copying receives are at-most-once: a receiver killed before its copy was complete loses nothing (the message goes
- * to another receiver); killed between that and the return of the call, the message goes with it. Views are
- * acknowledged receives: until chan_release() the message survives the receiver's death. */
+ * Copying receives are at-most-once: a receiver killed before its copy was complete loses nothing (the
+ * message goes to another receiver); killed between that and the return of the call, the message goes with
+ * it. Views are acknowledged receives: until chan_release() the message survives the receiver's death. */
 #ifndef SHMCHAN_RECV_H
 #define SHMCHAN_RECV_H
 
@@ -22,17 +22,20 @@ CHAN_BEGIN
 /* Receive one message into `buffer`; *size (may be NULL) is set to its length. -EMSGSIZE: `capacity` is too
  * small; *size tells what is needed and the message stays. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size);
-CHAN_API CHAN_MUST_USE int chan_try_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size);
+CHAN_API CHAN_MUST_USE int chan_try_recv(struct chan_receiver *rx, void *buffer, size_t capacity,
+                                         size_t *size);
 CHAN_API CHAN_MUST_USE int chan_recv_timeout(struct chan_receiver *rx, void *buffer, size_t capacity,
                                              size_t *size, int64_t timeout_ns);
 CHAN_API CHAN_MUST_USE int chan_recv_until(struct chan_receiver *rx, void *buffer, size_t capacity,
                                            size_t *size, int64_t deadline_ns);
 
-/* Wait for one message, then receive what is there, at most `count`, one into each iovec, whose iov_len is set to
- * the message's length. Returns how many. -EMSGSIZE if the first does not fit its iovec (whose iov_len then
- * tells what is needed); a later one that does not fit ends the batch before it. count 0 returns 0. Since 0.1. */
+/* Wait for one message, then receive what is there, at most `count`, one into each iovec, whose iov_len is
+ * set to the message's length. Returns how many. -EMSGSIZE if the first does not fit its iovec (whose
+ * iov_len then tells what is needed); a later one that does not fit ends the batch before it. count 0
+ * returns 0. Since 0.1. */
 CHAN_API CHAN_MUST_USE ssize_t chan_recv_many(struct chan_receiver *rx, struct iovec *messages, size_t count);
-CHAN_API CHAN_MUST_USE ssize_t chan_try_recv_many(struct chan_receiver *rx, struct iovec *messages, size_t count);
+CHAN_API CHAN_MUST_USE ssize_t chan_try_recv_many(struct chan_receiver *rx, struct iovec *messages,
+                                                  size_t count);
 CHAN_API CHAN_MUST_USE ssize_t chan_recv_many_timeout(struct chan_receiver *rx, struct iovec *messages,
                                                       size_t count, int64_t timeout_ns);
 CHAN_API CHAN_MUST_USE ssize_t chan_recv_many_until(struct chan_receiver *rx, struct iovec *messages,
@@ -40,7 +43,7 @@ CHAN_API CHAN_MUST_USE ssize_t chan_recv_many_until(struct chan_receiver *rx, st
 
 /* A message being read in place. */
 struct chan_view {
-    const void *data;    /* `size` bytes, aligned to 16; stable against peers that keep the rules. From a peer
+    const void *data; /* `size` bytes, aligned to 16; stable against peers that keep the rules. From a peer
                           * that is not trusted, copy first, then validate */
     size_t size;
     uint32_t deliveries; /* how often it was handed to a receiver, this time included; > 1: redelivered */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sending.
  *
- * Every operation comes in four forms: it blocks, tries once (-EAGAIN when full), waits at most `timeout_ns`, or
- * waits until a deadline (-ETIMEDOUT). The order of results is closed > sent > full: a closed channel
- * refuses even with room, and an expired deadline still sends when there is room. A call that does not
- * succeed has had no effect, and the message is still the caller's.
+ * Every operation comes in four forms: it blocks, tries once (-EAGAIN when full), waits at most
+ * `timeout_ns`, or waits until a deadline (-ETIMEDOUT). The order of results is closed > sent > full: a
+ * closed channel refuses even with room, and an expired deadline still sends when there is room. A call
+ * that does not succeed has had no effect, and the message is still the caller's.
  *
  *                concurrent with    send, reserve   recv, view   shutdown      death of any process
  *   send, commit                    yes             yes          yes: either sent before it, or -EPIPE   yes
@@ -30,7 +30,8 @@ CHAN_API CHAN_MUST_USE int chan_send_until(struct chan_sender *tx, const void *d
 /* Send `count` messages, one from each iovec, in order. Returns how many were sent: all of them, or fewer if
  * something came in between; if not even the first could be sent, the error. Other senders' messages may
  * come between them. Since 0.1. */
-CHAN_API CHAN_MUST_USE ssize_t chan_send_many(struct chan_sender *tx, const struct iovec *messages, size_t count);
+CHAN_API CHAN_MUST_USE ssize_t chan_send_many(struct chan_sender *tx, const struct iovec *messages,
+                                              size_t count);
 CHAN_API CHAN_MUST_USE ssize_t chan_try_send_many(struct chan_sender *tx, const struct iovec *messages,
                                                   size_t count);
 CHAN_API CHAN_MUST_USE ssize_t chan_send_many_timeout(struct chan_sender *tx, const struct iovec *messages,
@@ -48,7 +49,8 @@ struct chan_loan {
 
 /* Borrow room for a message of up to `size` bytes. It takes no place in the queue: order is by commit, and
  * commit is what may find the queue full. Blocks (or -EAGAIN, -ETIMEDOUT) only while the payload budget is
- * used up; -ENOBUFS: `holds` loans are open; -EMSGSIZE. The loan ends with commit, abort or close. Since 0.1. */
+ * used up; -ENOBUFS: `holds` loans are open; -EMSGSIZE. The loan ends with commit, abort or close. Since
+ * 0.1. */
 CHAN_API CHAN_MUST_USE int chan_reserve(struct chan_sender *tx, size_t size, struct chan_loan *loan);
 CHAN_API CHAN_MUST_USE int chan_try_reserve(struct chan_sender *tx, size_t size, struct chan_loan *loan);
 CHAN_API CHAN_MUST_USE int chan_reserve_timeout(struct chan_sender *tx, size_t size, struct chan_loan *loan,
@@ -56,8 +58,8 @@ CHAN_API CHAN_MUST_USE int chan_reserve_timeout(struct chan_sender *tx, size_t s
 CHAN_API CHAN_MUST_USE int chan_reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *loan,
                                               int64_t deadline_ns);
 
-/* Send the first `size` (<= loan->size) bytes of a loan. On failure the loan is still open. On success *loan is
- * zeroed. -EINVAL: not an open loan of this sender. Since 0.1. */
+/* Send the first `size` (<= loan->size) bytes of a loan. On failure the loan is still open. On success
+ * *loan is zeroed. -EINVAL: not an open loan of this sender. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_commit(struct chan_sender *tx, struct chan_loan *loan, size_t size);
 CHAN_API CHAN_MUST_USE int chan_try_commit(struct chan_sender *tx, struct chan_loan *loan, size_t size);
 CHAN_API CHAN_MUST_USE int chan_commit_timeout(struct chan_sender *tx, struct chan_loan *loan, size_t size,
