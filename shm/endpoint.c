@@ -59,7 +59,13 @@ static bool claim_record(const struct segment *s, int fd, uint32_t number, uint3
         return false;
     }
     store_release(&record->intent_old, 0); /* left by the predecessor: repairers never touch intents */
-    e->party = (struct party){.segment = s, .record = record, .number = number, .cursor = {.lap = 1}};
+    const struct seg_hot *hot = seg_hot(s);
+    e->party = (struct party){
+        .segment = s,
+        .record = record,
+        .number = number,
+        .cursor = chan__ring_start(s, role == CHAN_ROLE_SENDER ? &hot->tail_hint : &hot->head_hint),
+    };
     e->status = mine;
     e->role = role;
     return true;
@@ -111,7 +117,7 @@ static void show_command(struct seg_record *record)
 {
     uint64_t words[2] = {0, 0};
     char name[sizeof words] = "";
-    int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+    int fd = open("/proc/thread-self/comm", O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         ssize_t n = read(fd, name, sizeof name);
         name[n > 0 ? n - 1 : 0] = '\0'; /* the kernel ends it with a newline */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Process identity from /proc. */
+/* Process identity from /proc. The namespace is asked of the thread, since the links of a first thread
+ * that has ended lead nowhere; the start time is the process's, which stays. */
 #include "shm/process.h"
 
 #include <fcntl.h>
@@ -28,7 +29,7 @@ static uint64_t own_start_time(void)
 static uint64_t own_pid_namespace(void)
 {
     struct stat st;
-    return stat("/proc/self/ns/pid", &st) ? 0 : (uint64_t)st.st_ino;
+    return stat("/proc/thread-self/ns/pid", &st) ? 0 : (uint64_t)st.st_ino;
 }
 
 void chan__process_self(struct process_identity *out)

@@ -11,7 +11,7 @@ struct process_identity {
     uint32_t pid;
     uint32_t uid;
     uint64_t start_time;    /* clock ticks since boot, field 22 of /proc/PID/stat; 0 if /proc is not there */
-    uint64_t pid_namespace; /* inode of /proc/self/ns/pid; 0 if /proc is not there */
+    uint64_t pid_namespace; /* inode of /proc/thread-self/ns/pid; 0 if /proc is not there */
 };
 
 void chan__process_self(struct process_identity *out);

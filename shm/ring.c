@@ -99,10 +99,13 @@ static int walk(const struct segment *s, enum side side, struct cursor *at, uint
         int64_t ahead = cell_ahead(g, *word, 2 * at->lap + side);
         if (ahead == 0 || ahead == -1)
             return 0;
-        if (ahead < 0)
+        /* So far behind that the turns between no longer fit in the difference: only the hint can tell. */
+        if (ahead < 0 && steps)
             return -EBADMSG;
-        at->lap += (uint64_t)(ahead - 1) / 2;
-        *at = next_of(g, *at);
+        if (ahead > 0) {
+            at->lap += (uint64_t)(ahead - 1) / 2;
+            *at = next_of(g, *at);
+        }
         if (steps == 0) {
             int result = catch_up(g, hint, at);
             if (result)

@@ -22,9 +22,12 @@
  * signals. */
 #define COMMIT_PIECE (UINT64_C(16) << 20)
 
-static void fd_path(int fd, char path[32])
+#define FD_PATH_BYTES 40
+
+static void fd_path(int fd, char path[FD_PATH_BYTES])
 {
-    snprintf(path, 32, "/proc/self/fd/%d", fd);
+    /* Not /proc/self: that is the first thread, which may have ended before the others. */
+    snprintf(path, FD_PATH_BYTES, "/proc/thread-self/fd/%d", fd);
 }
 
 /* Bytes that can still be had without driving the machine out of memory; UINT64_MAX if /proc does not
@@ -195,7 +198,7 @@ int chan__segment_create(const char *directory, const struct geometry *g, const 
 
 int chan__segment_link(const struct segment *segment, const char *path)
 {
-    char self[32];
+    char self[FD_PATH_BYTES];
     fd_path(segment->fd, self);
     return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
 }
@@ -208,7 +211,7 @@ bool chan__segment_has_fd(const struct segment *segment)
 
 int chan__segment_reopen(const struct segment *segment)
 {
-    char self[32];
+    char self[FD_PATH_BYTES];
     if (!chan__segment_has_fd(segment))
         return -EBADF;
     fd_path(segment->fd, self);

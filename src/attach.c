@@ -26,7 +26,11 @@ static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags
         return -EACCES;
     if (chan__heal(ch)) /* records and seats of the dead */
         chan__wake_all(ch);
-    int result = chan__endpoint_claim(&ch->segment, role, &h->endpoint);
+    int result = chan__forks_hold();
+    if (result)
+        return result;
+    result = chan__endpoint_claim(&ch->segment, role, &h->endpoint);
+    chan__forks_release();
     if (result)
         return result;
     h->chan = chan__acquire(ch);
@@ -36,8 +40,6 @@ static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags
     h->hold = hold_first(&ch->segment.g, role);
     atomic_flag_clear(&h->in_use);
     result = chan__endpoint_show(&h->endpoint, state);
-    if (!result)
-        result = chan__watch_forks();
     if (!result)
         result = chan__life_join(ch, role);
     if (result) {

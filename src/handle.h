@@ -12,7 +12,7 @@ struct chan {
     struct segment segment;
     atomic_uint references; /* one for the user, one for each endpoint handle */
     uint32_t flags;         /* CHAN_PREFAULT ... as opened */
-    int watch;              /* inotify watch descriptor while the keeper looks after this channel, else -1 */
+    atomic_int watch;       /* inotify watch descriptor while the keeper looks after this channel, else -1 */
     unsigned watchers;      /* endpoint handles that want it looked after */
     unsigned fork_count;    /* chan__fork_count() when `watch` was set: a child has no keeper */
     struct chan *next;      /* keeper's list */
@@ -53,8 +53,9 @@ static inline unsigned chan__fork_count(void)
     return chan__forks;
 }
 
-/* Have forks counted from now on. */
-int chan__watch_forks(void);
+/* Keep other threads of this process from forking for a moment; have forks counted from the first time on. */
+int chan__forks_hold(void);
+void chan__forks_release(void);
 
 /* Enter and leave a call on a handle. -ECHILD: not this process's; -EINVAL: a checked build found another
  * call running. */

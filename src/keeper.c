@@ -48,8 +48,8 @@ static void look_after(struct chan *ch, bool first)
 static bool is_inotify(int fd)
 {
     static const char expected[] = "anon_inode:inotify";
-    char path[32], target[sizeof expected];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    char path[40], target[sizeof expected];
+    snprintf(path, sizeof path, "/proc/thread-self/fd/%d", fd);
     return readlink(path, target, sizeof target) == (ssize_t)sizeof expected - 1 &&
            !memcmp(target, expected, sizeof expected - 1);
 }
@@ -100,6 +100,7 @@ static void *keep(void *arg)
         if (ready > 0) {
             if (!read_events(keeper, &all, watches, &count, sizeof watches / sizeof watches[0]))
                 break;
+            all |= looks > 0; /* not done yet with those of the last time */
             looks = LOOKS;
         } else if (ready == 0) {
             looks--;
@@ -110,6 +111,13 @@ static void *keep(void *arg)
                 look_after(ch, looks == LOOKS);
         pthread_mutex_unlock(&lock);
     }
+    /* If this was not asked for, sleepers have to look for themselves from now on. */
+    pthread_mutex_lock(&lock);
+    for (struct chan *ch = channels; keeper == current && ch; ch = ch->next)
+        ch->watch = -1;
+    if (keeper == current)
+        channels = NULL;
+    pthread_mutex_unlock(&lock);
     return NULL;
 }
 
@@ -164,8 +172,8 @@ static void stop(struct keeper *keeper)
 
 static int add_watch(const struct chan *ch)
 {
-    char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", ch->segment.fd);
+    char path[40];
+    snprintf(path, sizeof path, "/proc/thread-self/fd/%d", ch->segment.fd);
     return inotify_add_watch(current->inotify_fd, path, IN_CLOSE_WRITE);
 }
 

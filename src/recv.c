@@ -10,6 +10,9 @@
 #include <limits.h>
 #include <string.h>
 
+/* A batch lets senders go on after this many messages. */
+#define BATCH_UNANNOUNCED 32u
+
 /* How often to look again for orphans that others snatch away: more often, and somebody writes nonsense. */
 #define ORPHAN_ROUNDS 1000
 
@@ -19,6 +22,7 @@ struct receiving {
     uint64_t limit; /* largest message to be taken */
     uint64_t size;  /* of the message; also of one that was over the limit */
     uint32_t hold;
+    uint32_t *unannounced; /* NULL: wake a sender at once; else count the places it is not told of yet */
 };
 
 static struct segment *segment_of(const struct chan_receiver *rx)
@@ -102,6 +106,13 @@ static bool others_hold_messages(struct receiving *op)
             return true;
     }
     return false;
+}
+
+/* With payload units, the one sender woken might wait for units while another waits for just this cell. */
+static void announce_space(const struct segment *s, uint32_t places)
+{
+    if (places)
+        chan__event_notify(&seg_hot(s)->space_event, s->g.units ? INT_MAX : (int)places);
 }
 
 static int take_from_ring(struct receiving *op)
@@ -194,9 +205,9 @@ static int64_t user_deadline(int64_t deadline_ns)
 }
 
 static int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
-                        int64_t deadline_ns)
+                        int64_t deadline_ns, uint32_t *unannounced)
 {
-    struct receiving op = {.rx = rx, .limit = capacity};
+    struct receiving op = {.rx = rx, .limit = capacity, .unannounced = unannounced};
     struct seg_block *block;
     int result = chan__wait(&rx->handle, attempt_take, &op, deadline_ns);
     if (!result) {
@@ -220,7 +231,7 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
     int result = chan__handle_enter(&rx->handle);
     if (result)
         return result;
-    result = receive_copy(rx, buffer, capacity, size, deadline_ns);
+    result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -256,17 +267,23 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
     if (result)
         return result;
     size_t received = 0;
+    uint32_t unannounced = 0;
     while (!result && received < count && received < SSIZE_MAX) {
         struct iovec *message = &messages[received];
         size_t size;
         result = !message->iov_base && message->iov_len
                      ? -EINVAL
                      : receive_copy(rx, message->iov_base, message->iov_len, &size,
-                                    received ? DEADLINE_TRY : deadline_ns);
+                                    received ? DEADLINE_TRY : deadline_ns, &unannounced);
         if (!result || (result == -EMSGSIZE && !received))
             message->iov_len = size;
         received += !result;
+        if (unannounced == BATCH_UNANNOUNCED) {
+            announce_space(segment_of(rx), unannounced);
+            unannounced = 0;
+        }
     }
+    announce_space(segment_of(rx), unannounced);
     chan__handle_leave(&rx->handle);
     return received ? (ssize_t)received : result;
 }

@@ -13,6 +13,9 @@
 /* Above this, look whether there is room before copying; below, copying is cheaper than looking twice. */
 #define LOOK_FIRST_BYTES 512u
 
+/* A batch lets receivers begin after this many messages. */
+#define BATCH_UNANNOUNCED 32u
+
 /* A message on its way into the channel: first its memory, then its place. */
 struct sending {
     struct chan_sender *tx;
@@ -22,6 +25,7 @@ struct sending {
     uint32_t number; /* of the block in the hold, once it has memory */
     struct seg_block *block;
     bool has_memory;
+    uint32_t *unannounced; /* NULL: wake a receiver at once; else count what it is not told yet */
 };
 
 static struct segment *segment_of(const struct chan_sender *tx)
@@ -100,7 +104,10 @@ static int attempt_put(void *operation)
     if (!result) {
         struct seg_record *record = party->record;
         store_relaxed(&record->sent_bytes, load_relaxed(&record->sent_bytes) + op->size);
-        chan__event_notify(&seg_hot(party->segment)->data_event, 1);
+        if (op->unannounced)
+            (*op->unannounced)++;
+        else
+            chan__event_notify(&seg_hot(party->segment)->data_event, 1);
     }
     return result;
 }
@@ -110,9 +117,10 @@ static int64_t user_deadline(int64_t deadline_ns)
     return deadline_ns < 0 ? 0 : deadline_ns;
 }
 
-static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
+static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
+                     uint32_t *unannounced)
 {
-    struct sending op = {.tx = tx, .data = data, .size = size};
+    struct sending op = {.tx = tx, .data = data, .size = size, .unannounced = unannounced};
     if (size > segment_of(tx)->g.message_size)
         return -EMSGSIZE;
     int result = chan__handle_spare_hold(&tx->handle, &op.hold);
@@ -130,7 +138,7 @@ static int send_until(struct chan_sender *tx, const void *data, size_t size, int
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = send_copy(tx, data, size, deadline_ns);
+    result = send_copy(tx, data, size, deadline_ns, NULL);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -155,6 +163,27 @@ int chan_send_until(struct chan_sender *tx, const void *data, size_t size, int64
     return send_until(tx, data, size, user_deadline(deadline_ns));
 }
 
+static void announce(struct chan_sender *tx, uint32_t *unannounced)
+{
+    if (*unannounced)
+        chan__event_notify(&seg_hot(segment_of(tx))->data_event, (int)*unannounced);
+    *unannounced = 0;
+}
+
+/* One message of a batch. Receivers hear of several at once, but of all before this sender waits for them. */
+static int send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
+                            uint32_t *unannounced)
+{
+    if (!message->iov_base && message->iov_len)
+        return -EINVAL;
+    int result = send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, unannounced);
+    if (result == -EAGAIN || *unannounced == BATCH_UNANNOUNCED)
+        announce(tx, unannounced);
+    if (result == -EAGAIN && deadline_ns != DEADLINE_TRY)
+        result = send_copy(tx, message->iov_base, message->iov_len, deadline_ns, NULL);
+    return result;
+}
+
 static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messages, size_t count,
                                int64_t deadline_ns)
 {
@@ -164,13 +193,12 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
     if (result)
         return result;
     size_t sent = 0;
+    uint32_t unannounced = 0;
     while (!result && sent < count && sent < SSIZE_MAX) {
-        const struct iovec *message = &messages[sent];
-        result = !message->iov_base && message->iov_len
-                     ? -EINVAL
-                     : send_copy(tx, message->iov_base, message->iov_len, deadline_ns);
+        result = send_one_of_many(tx, &messages[sent], deadline_ns, &unannounced);
         sent += !result;
     }
+    announce(tx, &unannounced);
     chan__handle_leave(&tx->handle);
     return sent ? (ssize_t)sent : result;
 }

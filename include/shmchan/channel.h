@@ -27,9 +27,10 @@ struct chan;
 
 /* Lifetimes.
  *
- * Ephemeral: a side that had an endpoint and has none any more is disconnected for good; when the last receiver goes,
- * queued messages are discarded; when the last endpoint of all goes, the object is unlinked. Durable: sides may go
- * to zero and come back, messages stay; it ends by chan_shutdown() and chan_unlink(). */
+ * Ephemeral: a side that had an endpoint and has none any more is disconnected for good; when the last
+ * receiver goes, queued messages are discarded; when the last endpoint of all goes, the object is
+ * unlinked. Durable: sides may go to zero and come back, messages stay; it ends by chan_shutdown() and
+ * chan_unlink(). */
 #define CHAN_EPHEMERAL 0u
 #define CHAN_DURABLE 1u
 
