@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# Fails if a test has no time limit or no known label: cmake -D BUILD=DIRECTORY -P cmake/check-tests.cmake
+cmake_minimum_required(VERSION 3.21)
+
+set(labels unit process kill stress cli compat)
+
+execute_process(COMMAND ctest --show-only=json-v1 WORKING_DIRECTORY "${BUILD}"
+    OUTPUT_VARIABLE list COMMAND_ERROR_IS_FATAL ANY)
+string(JSON tests LENGTH "${list}" tests)
+if(tests EQUAL 0)
+    message(FATAL_ERROR "${BUILD} has no tests")
+endif()
+
+math(EXPR last "${tests} - 1")
+foreach(i RANGE ${last})
+    string(JSON name GET "${list}" tests ${i} name)
+    set(limited NO)
+    set(labelled NO)
+    string(JSON properties LENGTH "${list}" tests ${i} properties)
+    math(EXPR last_property "${properties} - 1")
+    foreach(j RANGE ${last_property})
+        string(JSON property GET "${list}" tests ${i} properties ${j} name)
+        if(property STREQUAL "TIMEOUT")
+            set(limited YES)
+        elseif(property STREQUAL "LABELS")
+            string(JSON label GET "${list}" tests ${i} properties ${j} value 0)
+            if(label IN_LIST labels)
+                set(labelled YES)
+            endif()
+        endif()
+    endforeach()
+    if(NOT limited)
+        message(SEND_ERROR "test ${name} has no TIMEOUT")
+    endif()
+    if(NOT labelled)
+        message(SEND_ERROR "test ${name} has none of the labels ${labels} first in its LABELS")
+    endif()
+endforeach()
