@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shows a channel to people. */
+#include "stat_print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "process.h"
+#include "text.h"
+
+int64_t unaccounted(const struct chan_stat *stat)
+{
+    return (int64_t)(stat->sent - stat->received - stat->discarded - stat->held - stat->orphaned -
+                     stat->queued);
+}
+
+const char *lifetime_name(const struct chan_options *options)
+{
+    return options->lifetime == CHAN_DURABLE ? "durable" : "ephemeral";
+}
+
+const char *waits_for(const struct chan_endpoint_stat *endpoint)
+{
+    switch (endpoint->waits_for) {
+    case CHAN_WAITS_FOR_MESSAGE:
+        return "message";
+    case CHAN_WAITS_FOR_SPACE:
+        return "space";
+    default:
+        return "nothing";
+    }
+}
+
+static void print_object(const struct look *look)
+{
+    const struct chan_stat *stat = &look->stat;
+    char owner[FIGURE_MAX], group[FIGURE_MAX], created[FIGURE_MAX], creator[FIGURE_MAX];
+    uint8_t id[16];
+
+    chan_id(look->ch, id);
+    printf("channel    ");
+    print_escaped(stdout, look->name, strlen(look->name));
+    printf(", %s queue, %s%s%s%s\n", lifetime_name(&look->options), state_name(look->state),
+           look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
+    printf("id         ");
+    print_hex(stdout, id, sizeof(id));
+    printf(", format %u\n", stat->format_version);
+    printf("object     %s/shmchan.", chan_dir());
+    print_escaped(stdout, look->name, strlen(look->name));
+    printf("%s, mode %04o, owner %s:%s\n", stat->unlinked ? " (removed)" : "", stat->mode,
+           format_user(stat->owner_uid, owner), format_group(stat->owner_gid, group));
+    printf("created    %s by process %u of %s\n", format_date(stat->created_ns, created), stat->creator_pid,
+           format_user(stat->creator_uid, creator));
+}
+
+static void print_shape(const struct look *look)
+{
+    const struct chan_options *options = &look->options;
+    char size[FIGURE_MAX], total[FIGURE_MAX], resident[FIGURE_MAX], units[FIGURE_MAX];
+
+    printf("shape      %" PRIu64 " messages of at most %s, %s, %s, %u endpoints, %u holds each",
+           options->messages, format_bytes(options->message_size, size),
+           options->senders == CHAN_ONE ? "one sender" : "many senders",
+           options->receivers == CHAN_ONE ? "one receiver" : "many receivers", options->endpoints,
+           options->holds);
+    if (options->max_deliveries > 0)
+        printf(", at most %u deliveries", options->max_deliveries);
+    printf("\nmemory     %s, of which %s resident; payload %" PRIu64 " of %" PRIu64 " units of %s in use\n",
+           format_bytes(look->memory.total_bytes, total), format_bytes(look->stat.resident_bytes, resident),
+           look->stat.units_used, look->memory.units, format_bytes(look->memory.unit_bytes, units));
+}
+
+static void print_queue(const struct look *look)
+{
+    const struct chan_stat *stat = &look->stat;
+    char age[FIGURE_MAX], sent[FIGURE_MAX], received[FIGURE_MAX];
+    int64_t difference = unaccounted(stat);
+
+    printf("queue      %" PRIu64 " of %" PRIu64 " queued, oldest %s; %" PRIu64 " held, %" PRIu64
+           " to deliver again\n",
+           stat->queued, chan_capacity(look->ch),
+           stat->oldest_ns < 0 ? "none" : format_duration(stat->oldest_ns, age), stat->held, stat->orphaned);
+    printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " received (%s), %" PRIu64 " discarded, %" PRIu64
+           " delivered again\n",
+           stat->sent, format_bytes(stat->sent_bytes, sent), stat->received,
+           format_bytes(stat->received_bytes, received), stat->discarded, stat->redelivered);
+    if (difference == 0)
+        printf("conserved  yes: sent = received + discarded + held + to deliver again + queued\n");
+    else
+        printf("conserved  %+" PRId64 " messages in calls that are running now, or of dead endpoints\n",
+               difference);
+}
+
+static void print_endpoint(const struct chan_endpoint_stat *endpoint)
+{
+    char user[FIGURE_MAX], bytes[FIGURE_MAX], waiting[FIGURE_MAX], waited[FIGURE_MAX];
+
+    printf("  %-4u %-8s %-9s %s%-8u %-10s ", endpoint->number,
+           endpoint->role == CHAN_ROLE_SENDER ? "sender" : "receiver", endpoint_state(endpoint),
+           endpoint->same_pid_namespace ? "" : "~", endpoint->pid, format_user(endpoint->uid, user));
+    print_escaped(stdout, endpoint->command, strnlen(endpoint->command, sizeof(endpoint->command)));
+    printf(": %" PRIu64 " messages, %s", endpoint->messages, format_bytes(endpoint->bytes, bytes));
+    if (endpoint->waits_for != CHAN_WAITS_FOR_NOTHING)
+        printf("; waits for %s for %s", waits_for(endpoint), format_duration(endpoint->waiting_ns, waiting));
+    if (endpoint->waits > 0)
+        printf("; slept %" PRIu64 " times, %s in all", endpoint->waits,
+               format_duration(endpoint->waited_ns, waited));
+    if (endpoint->held > 0)
+        printf("; holds %u", endpoint->held);
+    if (endpoint->orphaned > 0)
+        printf("; %u to deliver again", endpoint->orphaned);
+    if (endpoint->in_operation)
+        printf("; in an operation");
+    putchar('\n');
+}
+
+void print_stat(const struct look *look)
+{
+    print_object(look);
+    print_shape(look);
+    print_queue(look);
+    printf("endpoints  %u senders, %u receivers, %u dead\n", look->live_senders, look->live_receivers,
+           look->dead);
+    for (uint32_t i = 0; i < look->options.endpoints; i++) {
+        struct chan_endpoint_stat endpoint = {.size = sizeof(endpoint)};
+
+        if (chan_endpoint_stat(look->ch, i, &endpoint) == 0)
+            print_endpoint(&endpoint);
+    }
+}
