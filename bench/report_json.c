@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON document: { "version", "series": [ { setup, spreads, "runs": [...] } ] }. */
+#include "report.h"
+
+#include <shmchan.h>
+
+#include <stddef.h>
+
+/* The figures of an outcome. */
+static const struct figure {
+    const char *name;
+    size_t offset;
+    enum mode least_mode; /* THROUGHPUT: in both */
+} figures[] = {
+    {"messages_per_second", offsetof(struct outcome, per_second), THROUGHPUT},
+    {"cpu_ns_per_message", offsetof(struct outcome, cpu_ns), THROUGHPUT},
+    {"voluntary_switches_per_message", offsetof(struct outcome, switches), THROUGHPUT},
+    {"round_trip_p50_ns", offsetof(struct outcome, trip_ns[0]), ROUND_TRIP},
+    {"round_trip_p90_ns", offsetof(struct outcome, trip_ns[1]), ROUND_TRIP},
+    {"round_trip_p99_ns", offsetof(struct outcome, trip_ns[2]), ROUND_TRIP},
+    {"round_trip_p99_9_ns", offsetof(struct outcome, trip_ns[3]), ROUND_TRIP},
+};
+
+enum { FIGURES = sizeof figures / sizeof figures[0] };
+
+static void print_runs(const struct series *series, FILE *out)
+{
+    for (size_t i = 0; i < series->count; i++) {
+        const struct outcome *run = &series->runs[i];
+        fprintf(out, "%s\n      {\"canary_ns\": [%.1f, %.1f]", i > 0 ? "," : "", run->canary_ns[0],
+                run->canary_ns[1]);
+        for (size_t j = 0; j < FIGURES && figures[j].least_mode <= series->setup.mode; j++)
+            fprintf(out, ", \"%s\": %.6g", figures[j].name,
+                    *(const double *)(const void *)((const char *)run + figures[j].offset));
+        fputc('}', out);
+    }
+}
+
+static void print_series(const struct campaign *campaign, const struct series *series, FILE *out)
+{
+    const struct setup *setup = &series->setup;
+
+    fprintf(out,
+            "  {\"mode\": \"%s\", \"transport\": \"%s\", \"size\": %zu, \"senders\": %u, \"receivers\": %u, "
+            "\"pinned\": %s,\n   \"canary_ns\": %.1f, \"disturbed\": %u",
+            setup->mode == THROUGHPUT ? "throughput" : "round_trip", setup->transport->name,
+            setup->shape.size, setup->shape.senders, setup->shape.receivers, setup->pinned ? "true" : "false",
+            campaign->distance_ns[series->group], series->disturbed);
+    for (size_t i = 0; i < FIGURES && figures[i].least_mode <= setup->mode; i++) {
+        struct spread spread = campaign_spread(campaign, series, figures[i].offset);
+        fprintf(out, ",\n   \"%s\": {\"median\": %.6g, \"min\": %.6g, \"max\": %.6g, \"runs\": %zu}",
+                figures[i].name, spread.median, spread.least, spread.most, spread.count);
+    }
+    fprintf(out, ",\n   \"runs\": [");
+    print_runs(series, out);
+    fprintf(out, "]}");
+}
+
+void report_json(const struct campaign *campaign, FILE *out)
+{
+    fprintf(out, "{\"version\": \"%s\", \"series\": [\n", chan_version());
+    for (size_t i = 0; i < campaign->count; i++) {
+        print_series(campaign, &campaign->series[i], out);
+        fprintf(out, i + 1 < campaign->count ? ",\n" : "\n");
+    }
+    fprintf(out, "]}\n");
+}

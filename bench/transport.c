@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of transports, and what they have in common. */
+#include "transport.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct transport *const transports[] = {
+    &shmchan_copy, &shmchan_batch, &shmchan_view, &pipe_transport, &socket_transport, NULL,
+};
+
+/* A batch beyond this no longer stays in the caches, and measures them. */
+static const size_t batch_bytes = 256 << 10;
+
+unsigned batch_of(const struct transport *transport, size_t size)
+{
+    size_t most = batch_bytes / size;
+
+    if (most >= transport->batch)
+        return transport->batch;
+    return most > 0 ? (unsigned)most : 1;
+}
+
+void die(const char *what, const char *why)
+{
+    fprintf(stderr, "chanbench: %s: %s\n", what, why);
+    exit(1);
+}

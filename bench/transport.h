@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is compared: one table of functions per way of moving messages from process to process. */
+#ifndef TRANSPORT_H
+#define TRANSPORT_H
+
+#include "payload.h"
+
+/* One link carries messages one way. */
+struct shape {
+    size_t size; /* of every message */
+    unsigned senders;
+    unsigned receivers;
+};
+
+enum side { SENDER, RECEIVER };
+
+/* Functions that cannot do what they are asked say why on stderr and exit: a benchmark that goes on after a
+ * failure measures something else. */
+struct transport {
+    const char *name;
+    const char *what; /* for --help */
+    unsigned batch;   /* messages that one send() or recv() moves, at most */
+
+    int (*can)(const struct shape *shape); /* 1 if it can carry that */
+
+    /* In the parent, before the fork. Every process attaches one end or destroys the link. */
+    void *(*create)(const struct shape *shape);
+    void (*destroy)(void *link);
+
+    /* In the process that uses it. Consumes the link. */
+    void *(*attach)(void *link, enum side side);
+    void (*detach)(void *end, enum side side);
+
+    /* Send from source->next on; returns how many, at least 1. */
+    unsigned (*send)(void *end, struct source *source);
+
+    /* Receive and sink_take(); returns how many, 0 when all senders have detached and nothing is left. */
+    unsigned (*recv)(void *end, struct sink *sink);
+};
+
+extern const struct transport shmchan_copy;
+extern const struct transport shmchan_batch;
+extern const struct transport shmchan_view;
+extern const struct transport pipe_transport;
+extern const struct transport socket_transport;
+
+extern const struct transport *const transports[]; /* NULL-terminated */
+
+/* How many messages of a batch transport go together: fewer when they are large. */
+unsigned batch_of(const struct transport *transport, size_t size);
+
+/* Say what failed, and why, and exit. */
+void die(const char *what, const char *why) __attribute__((noreturn));
+
+#endif
