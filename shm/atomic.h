@@ -3,18 +3,18 @@
  *
  * The release/acquire pairs of the library, each named at both ends:
  *
- *   PUBLISH    chan__exchange() CASes a ring cell      -> the taker's load of it: the message's bytes
- *   INTENT     chan__exchange() stores intent_old      -> chan__decide() loads it: the rest of the intent
- *   OWNER      chan__exchange() clears intent_old      -> chan__decide() loads it: the owner word before it
+ *   PUBLISH    exchange() CASes a ring cell            -> the taker's load of it: the message's bytes
+ *   INTENT     exchange() stores intent_old            -> chan__decide() loads it: the rest of the intent
+ *   OWNER      exchange() clears intent_old            -> chan__decide() loads it: the owner word before it
  *   ACK        hold_change() stores the hold cell      -> a repairer's load: the reader is done with it
  *   STATUS     chan__endpoint_show() stores LIVE       -> peers' loads: the identity in the record
  *   REPAIRED   chan__repair_all() CASes FREE           -> chan__endpoint_claim(): all that was repaired
  *   ORPHAN     chan__orphans_announce() CASes the      -> the receiver's load: the ORPHAN cells behind it
  *              summary
- *   REDELIVER  chan__exchange() CASes an ORPHAN cell   -> its owner finds a spare there: the owner word
+ *   REDELIVER  exchange() CASes an ORPHAN cell         -> its owner finds a spare there: the owner word
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
- *   SLEEP      chan__event_prepare() sets the sleeper bit, then looks at the ring; chan__exchange() changes
- *              the ring, then looks at the sleeper bit: both sequentially consistent, so one sees the other
+ *   SLEEP      chan__event_prepare() sets the sleeper bit, then looks at the ring; exchange() changes the
+ *              ring, then looks at the sleeper bit: both sequentially consistent, so one sees the other
  */
 #ifndef SHM_ATOMIC_H
 #define SHM_ATOMIC_H
@@ -53,6 +53,17 @@ static inline bool cas_seq_cst_u32(atomic_u32 *word, uint32_t old, uint32_t new)
 {
     return atomic_compare_exchange_strong_explicit(word, &old, new, memory_order_seq_cst,
                                                    memory_order_acquire);
+}
+
+/* Fetch a cache line that is about to be written. GCC's builtin only reads ahead on x86 unless told to assume
+ * prefetchw, which every x86-64 processor accepts. */
+static inline void prefetch_for_write(const void *address)
+{
+#if defined(__x86_64__)
+    __asm__ __volatile__("prefetchw %0" : : "m"(*(const char *)address));
+#else
+    __builtin_prefetch(address, 1);
+#endif
 }
 
 /* Tell the processor that this is a spin. */

@@ -29,6 +29,20 @@ static inline int64_t cell_ahead(const struct geometry *g, uint64_t word, uint64
     return (int64_t)((word >> unused << unused) - (turn << unused)) >> unused;
 }
 
+/* True if the cell is in that turn. */
+static inline bool cell_is_in(const struct geometry *g, uint64_t word, uint64_t turn)
+{
+    unsigned unused = g->block_bits + 1;
+    return (word - (turn << unused)) >> unused == 0;
+}
+
+/* The word, some turns on, with the block of another word; a seal stays. */
+static inline uint64_t cell_exchanged(const struct geometry *g, uint64_t word, uint64_t turns, uint64_t other)
+{
+    uint64_t blocks = (UINT64_C(1) << g->block_bits) - 1;
+    return ((word & ~blocks) + (turns << (g->block_bits + 1))) | (other & blocks);
+}
+
 /* Not a block of the segment, but some number beyond, if the word is nonsense. */
 static inline uint64_t cell_block(const struct geometry *g, uint64_t word)
 {

@@ -34,9 +34,10 @@ int chan__ring_head(const struct segment *s, struct cursor *out);
 /* Messages in the ring, and the position of the oldest. */
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length);
 
-/* Swap the block of `hold` against that of `cell`, which has to hold `old`, as `kind` says. False: the
- * cell has changed, nothing happened. The linearization point of sending and receiving. */
-bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, uint32_t hold, enum intent_kind kind);
+/* Take what is in an ORPHAN cell that holds `old`, in exchange for the spare block of `hold`, as `kind`
+ * says. False: the cell has changed, nothing happened. */
+bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, uint32_t hold,
+                           enum intent_kind kind);
 
 /* The record's counter that exchanges of a kind raise. */
 static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
@@ -66,11 +67,13 @@ int chan__ring_put(struct party *party, uint32_t hold);
 /* Whether a take could succeed now: 0, or what chan__ring_take() would say. */
 int chan__ring_has_message(struct party *party);
 
-/* Take the oldest message (kind INTENT_TAKE or INTENT_DISCARD) in exchange for the spare block of `hold`,
- * if it is no larger than `limit`; *size is its size, also with -EMSGSIZE. -EAGAIN: empty. -EPIPE: empty
- * and sealed. -EMSGSIZE: stays. -EBADMSG. */
-int chan__ring_take(struct party *party, uint32_t hold, enum intent_kind kind, uint64_t limit,
-                    uint64_t *size);
+/* Take the oldest message in exchange for the spare block of `hold`, if it is no larger than `limit`;
+ * *size is what its block says, also with -EMSGSIZE, and to be checked before use. -EAGAIN: empty. -EPIPE:
+ * empty and sealed. -EMSGSIZE: stays. -EBADMSG. */
+int chan__ring_take(struct party *party, uint32_t hold, uint64_t limit, uint64_t *size);
+
+/* Take the oldest message to throw it away; `hold` has its block then. Errors as above. */
+int chan__ring_discard(struct party *party, uint32_t hold);
 
 /* End the sequence at its tail. Idempotent. */
 int chan__ring_seal(const struct segment *s);

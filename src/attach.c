@@ -9,13 +9,20 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define ATTACH_FLAGS (CHAN_INTERRUPTIBLE | CHAN_NO_SPIN)
 
-static bool has_one_cpu(void)
+/* Spinning is for those who run at the same time. With one processor nobody does; a process that is bound
+ * to one may share it with its peer, or have a peer on another: it spins, but soon offers the processor. */
+static enum spinning spinning_for(uint32_t flags)
 {
     cpu_set_t allowed;
-    return !sched_getaffinity(0, sizeof allowed, &allowed) && CPU_COUNT(&allowed) == 1;
+    if (flags & CHAN_NO_SPIN || sysconf(_SC_NPROCESSORS_ONLN) == 1)
+        return SPIN_NEVER;
+    if (!sched_getaffinity(0, sizeof allowed, &allowed) && CPU_COUNT(&allowed) == 1)
+        return SPIN_YIELDING;
+    return SPIN_PAUSING;
 }
 
 static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags, struct handle *h)
@@ -34,7 +41,8 @@ static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags
     if (result)
         return result;
     h->chan = chan__acquire(ch);
-    h->flags = flags | (has_one_cpu() ? CHAN_NO_SPIN : 0);
+    h->flags = flags;
+    h->spinning = spinning_for(flags);
     h->fork_count = chan__fork_count();
     h->state = state;
     h->hold = hold_first(&ch->segment.g, role);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int chan_repair(struct chan *ch, int dry_run, struct chan_repair_report *out)
 {
@@ -18,11 +19,14 @@ int chan_repair(struct chan *ch, int dry_run, struct chan_repair_report *out)
     if (ch->segment.read_only && !dry_run)
         return -EACCES;
     struct chan_repair_report report = {0};
+    int notice = dry_run ? -1 : chan__segment_reopen(&ch->segment); /* as in chan_shutdown() */
     chan__repair_all(&ch->segment, dry_run, &report);
     if (!dry_run) {
         chan__life_update(ch);
         chan__wake_all(ch);
     }
+    if (notice >= 0)
+        close(notice);
     *out = report;
     return 0;
 }

@@ -20,6 +20,9 @@ struct chan {
     char name[CHAN_NAME_MAX + 1];
 };
 
+/* How a call spends the time before it sleeps. */
+enum spinning { SPIN_PAUSING, SPIN_YIELDING, SPIN_NEVER };
+
 /* The common part of struct chan_sender and struct chan_receiver. */
 struct handle {
     struct endpoint endpoint;
@@ -30,7 +33,8 @@ struct handle {
     uint32_t hold;       /* the hold cell that copying calls used last */
     uint64_t open;       /* bit i: hold cell first + i has an open loan or view */
     uint32_t spins;      /* learnt: how long spinning is worth it */
-    atomic_flag in_use;  /* checked builds: a call is running */
+    enum spinning spinning;
+    atomic_flag in_use; /* checked builds: a call is running */
 };
 
 struct chan_sender {
@@ -123,7 +127,15 @@ void chan__keeper_before_fork(void);
 void chan__keeper_after_fork(bool child);
 
 /* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
-int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
+int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
+
+static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+{
+    int result = attempt(operation);
+    if (result != -EAGAIN || deadline_ns == DEADLINE_TRY)
+        return result;
+    return chan__wait_patiently(h, attempt, operation, deadline_ns);
+}
 
 /* receiving (recv.c): throw away everything queued, with a sender's or receiver's hold cells. */
 void chan__discard_all(struct handle *h);

@@ -11,6 +11,7 @@
 #include "shm/repair.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 void chan__wake_all(struct chan *ch)
 {
@@ -120,6 +121,8 @@ int chan_shutdown(struct chan *ch)
         return -EINVAL;
     if (ch->segment.read_only)
         return -EACCES;
+    /* Lets the others notice if we are killed in the middle, before waking them: it is closed then. */
+    int notice = chan__segment_reopen(&ch->segment);
     atomic_u64 *state = &seg_hot(&ch->segment)->state;
     for (;;) {
         uint64_t now = load_acquire(state);
@@ -128,5 +131,7 @@ int chan_shutdown(struct chan *ch)
     }
     int result = chan__ring_seal(&ch->segment);
     chan__life_update(ch);
+    if (notice >= 0)
+        close(notice);
     return result;
 }

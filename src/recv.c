@@ -37,7 +37,7 @@ static int discard_orphan(struct handle *h, uint32_t cell, uint64_t word)
     int result = chan__handle_spare_hold(h, &hold);
     if (result)
         return result;
-    if (chan__exchange(&h->endpoint.party, cell, word, hold, INTENT_DISCARD_ORPHAN) &&
+    if (chan__exchange_orphan(&h->endpoint.party, cell, word, hold, INTENT_DISCARD_ORPHAN) &&
         chan__hold_block(&h->endpoint.party, hold, &number) && chan__arena_free(&h->chan->segment, number))
         chan__event_notify_after_store(&seg_hot(&h->chan->segment)->space_event, INT_MAX);
     return -EAGAIN;
@@ -85,7 +85,7 @@ static int take_orphan(struct receiving *op)
     int result = chan__handle_spare_hold(h, &op->hold);
     if (result)
         return result;
-    return chan__exchange(&h->endpoint.party, cell, word, op->hold, INTENT_REDELIVER) ? 0 : -EAGAIN;
+    return chan__exchange_orphan(&h->endpoint.party, cell, word, op->hold, INTENT_REDELIVER) ? 0 : -EAGAIN;
 }
 
 /* True if another endpoint has a message in its hands, whose death would bring it back. */
@@ -121,7 +121,7 @@ static int take_from_ring(struct receiving *op)
     int result = chan__handle_spare_hold(h, &op->hold);
     if (result)
         return chan__ring_has_message(&h->endpoint.party) == 0 ? result : -EAGAIN;
-    result = chan__ring_take(&h->endpoint.party, op->hold, INTENT_TAKE, op->limit, &op->size);
+    result = chan__ring_take(&h->endpoint.party, op->hold, op->limit, &op->size);
     /* With payload units, the one sender woken might be waiting for units while another waits for just
      * this cell. */
     if (!result)
@@ -174,7 +174,8 @@ static const unsigned char *delivered(struct receiving *op, struct seg_block **b
 {
     uint32_t number;
     *block = chan__hold_block(&op->rx->handle.endpoint.party, op->hold, &number);
-    unsigned char *payload = *block ? chan__payload(segment_of(op->rx), *block, op->size) : NULL;
+    bool sound = *block && op->size <= segment_of(op->rx)->g.message_size && op->size <= op->limit;
+    unsigned char *payload = sound ? chan__payload(segment_of(op->rx), *block, op->size) : NULL;
     if (!payload)
         chan__hold_release(&op->rx->handle.endpoint.party, op->hold);
     else
@@ -412,12 +413,11 @@ void chan__discard_all(struct handle *h)
 {
     const struct segment *s = &h->chan->segment;
     uint32_t hold, number, cell;
-    uint64_t size, word;
+    uint64_t word;
     struct party party =
         h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
     party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);
-    while (!chan__handle_spare_hold(h, &hold) &&
-           !chan__ring_take(&party, hold, INTENT_DISCARD, UINT64_MAX, &size))
+    while (!chan__handle_spare_hold(h, &hold) && !chan__ring_discard(&party, hold))
         if (chan__hold_block(&party, hold, &number))
             (void)chan__arena_free(s, number);
     for (uint32_t tries = 0; tries < cell_count(&s->g) && chan__orphans_find(s, &cell, &word); tries++)

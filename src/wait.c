@@ -14,24 +14,37 @@
 #define PATIENCE_ALONE_NS INT64_C(20000000)
 
 /* Spinning pays while it is shorter than going to sleep and being woken, some 10 to 70 us. Counted in
- * pauses (33 ns measured on a virtual x86). Between attempts the pauses grow, since each attempt takes the
- * cell's cache line away from the one who is about to change it; now and then the processor is offered to
- * others, who may be just that one. */
+ * pauses (33 ns measured on a virtual x86; a sched_yield() is 760 ns). Between attempts the pauses grow,
+ * since each attempt takes the cell's cache line away from the one who is about to change it; now and
+ * then, or soon, the processor is offered to others, who may be just that one. */
 #define SPINS_MIN 32u
 #define SPINS_MAX 1024u
-#define SPINS_BETWEEN_MAX 16u
-#define SPINS_YIELD 128u
+#define SPINS_BETWEEN_MAX 64u
+#define SPINS_YIELD_EVERY 128u
+#define SPINS_YIELD_SOON 31u
+#define SPINS_OF_YIELD 24u
+
+/* Let some time pass; returns how much. */
+static uint32_t pass_time(const struct handle *h, uint32_t spent, uint32_t between)
+{
+    bool yields = h->spinning == SPIN_YIELDING ? spent >= SPINS_YIELD_SOON
+                                               : spent % SPINS_YIELD_EVERY + between >= SPINS_YIELD_EVERY;
+    if (yields) {
+        sched_yield();
+        return SPINS_OF_YIELD;
+    }
+    for (uint32_t i = 0; i < between; i++)
+        spin_pause();
+    return between;
+}
 
 static int spin(struct handle *h, int (*attempt)(void *), void *operation)
 {
     uint32_t between = 1;
     if (!h->spins)
         h->spins = SPINS_MAX / 4;
-    for (uint32_t spent = 0; spent < h->spins; spent += between) {
-        for (uint32_t i = 0; i < between; i++)
-            spin_pause();
-        if (spent % SPINS_YIELD + between >= SPINS_YIELD)
-            sched_yield();
+    for (uint32_t spent = 0; spent < h->spins;) {
+        spent += pass_time(h, spent, between);
         int result = attempt(operation);
         if (result != -EAGAIN) {
             h->spins = h->spins * 2 > SPINS_MAX ? SPINS_MAX : h->spins * 2;
@@ -97,14 +110,12 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
     return result;
 }
 
-int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {
-    int result = attempt(operation);
-    if (result == -EAGAIN && deadline_ns != DEADLINE_TRY) {
-        if (!(h->flags & CHAN_NO_SPIN))
-            result = spin(h, attempt, operation);
-        if (result == -EAGAIN)
-            result = sleep_until(h, attempt, operation, deadline_ns);
-    }
+    int result = -EAGAIN;
+    if (h->spinning != SPIN_NEVER)
+        result = spin(h, attempt, operation);
+    if (result == -EAGAIN)
+        result = sleep_until(h, attempt, operation, deadline_ns);
     return result;
 }
