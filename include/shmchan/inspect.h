@@ -89,10 +89,10 @@ CHAN_API CHAN_MUST_USE int chan_endpoint_stat(const struct chan *ch, uint32_t nu
                                               struct chan_endpoint_stat *out);
 
 /* Copy the queued message at *position without consuming it. Positions count messages from 0 in the order
- * they were sent. *position too old (the message was received meanwhile) moves to the oldest queued one,
- * and the number skipped goes to *skipped (may be NULL). On success *position is that of the next message,
- * *size its full length, of which at most `capacity` bytes were copied. -EAGAIN: nothing there yet. Since
- * 0.1. */
+ * they were sent. If that message was received meanwhile, the oldest queued one is copied instead, and
+ * info->skipped says how many were passed over. On success *position is that of the next message,
+ * info->size the message's full length, of which at most `capacity` bytes were copied. -EAGAIN: nothing
+ * there yet. Since 0.1. */
 struct chan_peek_info {
     uint64_t position;
     uint64_t skipped;
