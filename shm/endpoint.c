@@ -95,7 +95,7 @@ int chan__endpoint_claim(const struct segment *s, uint32_t role, struct endpoint
     int result = 0;
     e.life = mmap(NULL, page_bytes(), PROT_NONE, MAP_SHARED, fd, 0);
     if (e.life == MAP_FAILED)
-        result = -errno;
+        result = errno == EAGAIN ? -ENOMEM : -errno;
     else if (madvise(e.life, page_bytes(), MADV_DONTFORK))
         result = -errno;
     if (!result && (role == CHAN_ROLE_SENDER ? s->g.senders : s->g.receivers) == CHAN_ONE) {

@@ -10,8 +10,8 @@
  * line. */
 #define HINT_EVERY 8u
 
-/* How far ahead blocks are fetched. Measured between two processes: 2 is better than 3 and 6 where lines travel far,
- * the same where they do not; further ahead there is often nothing yet. */
+/* How far ahead blocks are fetched. Measured between two processes: 2 is better than 3 and 6 where lines
+ * travel far, the same where they do not; further ahead there is often nothing yet. */
 #define PREFETCH_CELLS 2u
 
 /* A walk passes at most the ring, and starts over only when somebody else made progress. More steps than

@@ -175,7 +175,7 @@ int chan__segment_create(const char *directory, const struct geometry *g, const 
     if (!result) {
         base = mmap(NULL, g->total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (base == MAP_FAILED)
-            result = -errno;
+            result = errno == EAGAIN ? -ENOMEM : -errno;
     }
     if (!result) {
         s.base = base;
@@ -196,17 +196,17 @@ int chan__segment_create(const char *directory, const struct geometry *g, const 
     return 0;
 }
 
+bool chan__segment_has_fd(const struct segment *segment)
+{
+    struct stat st;
+    return !fstat(segment->fd, &st) && st.st_dev == segment->device && st.st_ino == segment->inode;
+}
+
 int chan__segment_link(const struct segment *segment, const char *path)
 {
     char self[FD_PATH_BYTES];
     fd_path(segment->fd, self);
     return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
-}
-
-bool chan__segment_has_fd(const struct segment *segment)
-{
-    struct stat st;
-    return !fstat(segment->fd, &st) && st.st_dev == segment->device && st.st_ino == segment->inode;
 }
 
 int chan__segment_reopen(const struct segment *segment)
@@ -302,7 +302,7 @@ int chan__segment_map(int fd, bool read_only, struct segment *out)
     void *base = mmap(NULL, (size_t)s.g.total_bytes, read_only ? PROT_READ : PROT_READ | PROT_WRITE,
                       MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
-        return -errno;
+        return errno == EAGAIN ? -ENOMEM : -errno; /* EAGAIN: more than may be locked, after mlockall() */
     s.base = base;
     *out = s;
     return 0;
@@ -311,7 +311,8 @@ int chan__segment_map(int fd, bool read_only, struct segment *out)
 void chan__segment_close(struct segment *segment)
 {
     munmap(segment->base, (size_t)segment->g.total_bytes);
-    close(segment->fd);
+    if (chan__segment_has_fd(segment))
+        close(segment->fd);
 }
 
 int chan__segment_unlink(int fd, const char *path)

@@ -16,26 +16,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-/* The kernel tells of the end of a file just before it lets go of its locks, and may be held up in
- * between: look at once, and a few times more. */
-static const int next_look_ms[] = {-1, 16, 4, 2, 1, 1}; /* by the number of looks that are left */
-#define LOOKS 5
+/* The kernel tells of the end of a file just before it lets go of its locks, and on a busy machine may be
+ * held up for long in between: look at once, and then less and less often. */
+static const int next_look_ms[] = {-1, 400, 150, 60, 16,
+                                   4,  2,   1,   1}; /* by the number of looks that are left */
+#define LOOKS 8
 
 #define STACK_BYTES (256 * 1024)
 
 struct keeper {
-    int inotify_fd;
-    int stop_fd; /* an eventfd, readable when the thread shall end */
+    atomic_bool stopping;
     pthread_t thread;
 };
 
+/* Starting, stopping and forking exclude one another; the thread itself takes only `lock`. */
+static pthread_mutex_t lifecycle = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct chan *channels;  /* watched ones */
 static struct keeper *current; /* NULL while nothing is watched */
+
+/* Kept open once it is there: closing an inotify instance takes the kernel long. */
+static int inotify_fd = -1;
 
 /* Everybody is woken the first time in any case: somebody else may have repaired, and died before waking. */
 static void look_after(struct chan *ch, bool first)
@@ -55,15 +59,15 @@ static bool is_inotify(int fd)
 }
 
 /* Which objects the events are about. False: the descriptor is gone. */
-static bool read_events(const struct keeper *keeper, bool *all, int *watches, size_t *count, size_t capacity)
+static bool read_events(bool *all, int *watches, size_t *count, size_t capacity)
 {
     union {
         struct inotify_event event;
         char bytes[4096];
     } buffer;
-    if (!is_inotify(keeper->inotify_fd))
+    if (!is_inotify(inotify_fd))
         return false;
-    ssize_t n = read(keeper->inotify_fd, &buffer, sizeof buffer);
+    ssize_t n = read(inotify_fd, &buffer, sizeof buffer);
     *count = 0;
     *all = false;
     for (ssize_t at = 0; at < n;) {
@@ -85,39 +89,53 @@ static bool is_among(int watch, const int *watches, size_t count)
     return false;
 }
 
+/* What the thread remembers of the last events. */
+struct attention {
+    int watches[256];
+    size_t count;
+    bool all;
+    int looks; /* that are left */
+};
+
+/* Wait for events, or for the next look. False: it is over. */
+static bool wait_for_notice(const struct keeper *keeper, struct attention *attention)
+{
+    struct pollfd polled = {.fd = inotify_fd, .events = POLLIN};
+    int ready = poll(&polled, 1, next_look_ms[attention->looks]);
+    if (load_acquire(&keeper->stopping) || (ready < 0 && errno != EINTR))
+        return false;
+    if (ready == 0)
+        attention->looks--;
+    if (ready <= 0)
+        return true;
+    bool unfinished = attention->looks > 0; /* with those of the last time */
+    if (!read_events(&attention->all, attention->watches, &attention->count,
+                     sizeof attention->watches / sizeof attention->watches[0]))
+        return false;
+    attention->all |= unfinished;
+    attention->looks = LOOKS;
+    return true;
+}
+
 static void *keep(void *arg)
 {
     struct keeper *keeper = arg;
-    struct pollfd polled[2] = {{.fd = keeper->stop_fd, .events = POLLIN},
-                               {.fd = keeper->inotify_fd, .events = POLLIN}};
-    int watches[256];
-    size_t count = 0;
-    bool all = false;
-    for (int looks = 0;;) {
-        int ready = poll(polled, 2, next_look_ms[looks]);
-        if (polled[0].revents || (ready < 0 && errno != EINTR))
-            break;
-        if (ready > 0) {
-            if (!read_events(keeper, &all, watches, &count, sizeof watches / sizeof watches[0]))
-                break;
-            all |= looks > 0; /* not done yet with those of the last time */
-            looks = LOOKS;
-        } else if (ready == 0) {
-            looks--;
-        }
+    struct attention attention = {.looks = 0};
+    while (wait_for_notice(keeper, &attention)) {
         pthread_mutex_lock(&lock);
         for (struct chan *ch = channels; ch; ch = ch->next)
-            if (all || is_among(ch->watch, watches, count))
-                look_after(ch, looks == LOOKS);
+            if (attention.all || is_among(ch->watch, attention.watches, attention.count))
+                look_after(ch, attention.looks == LOOKS);
         pthread_mutex_unlock(&lock);
     }
-    /* If this was not asked for, sleepers have to look for themselves from now on. */
-    pthread_mutex_lock(&lock);
-    for (struct chan *ch = channels; keeper == current && ch; ch = ch->next)
-        ch->watch = -1;
-    if (keeper == current)
+    if (!load_acquire(&keeper->stopping)) {
+        /* The descriptor is gone: from now on sleepers have to look for themselves. */
+        pthread_mutex_lock(&lock);
+        for (struct chan *ch = channels; ch; ch = ch->next)
+            ch->watch = -1;
         channels = NULL;
-    pthread_mutex_unlock(&lock);
+        pthread_mutex_unlock(&lock);
+    }
     return NULL;
 }
 
@@ -139,42 +157,35 @@ static int start_thread(struct keeper *keeper)
     return result;
 }
 
-static void dispose(struct keeper *keeper)
-{
-    if (keeper->inotify_fd >= 0)
-        close(keeper->inotify_fd);
-    if (keeper->stop_fd >= 0)
-        close(keeper->stop_fd);
-    free(keeper);
-}
-
 static struct keeper *start(void)
 {
-    struct keeper *keeper = malloc(sizeof *keeper);
-    if (!keeper)
-        return NULL;
-    keeper->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    keeper->stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (keeper->inotify_fd >= 0 && keeper->stop_fd >= 0 && !start_thread(keeper))
-        return keeper;
-    dispose(keeper);
-    return NULL;
+    if (inotify_fd < 0 || !is_inotify(inotify_fd))
+        inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    struct keeper *keeper = inotify_fd < 0 ? NULL : calloc(1, sizeof *keeper);
+    if (keeper && start_thread(keeper)) {
+        free(keeper);
+        keeper = NULL;
+    }
+    return keeper;
 }
 
-/* Not under the lock: the thread may be waiting for it. */
-static void stop(struct keeper *keeper)
+/* The thread wakes up when the last watch is removed, which is an event too. Not under its lock. */
+static void stop(struct keeper *keeper, int last_watch)
 {
-    uint64_t one = 1;
-    if (write(keeper->stop_fd, &one, sizeof one) == (ssize_t)sizeof one)
-        pthread_join(keeper->thread, NULL);
-    dispose(keeper);
+    store_release(&keeper->stopping, true);
+    if (inotify_rm_watch(inotify_fd, last_watch)) {
+        pthread_detach(keeper->thread); /* it has lost its descriptor, and may never wake */
+        return;
+    }
+    pthread_join(keeper->thread, NULL);
+    free(keeper);
 }
 
 static int add_watch(const struct chan *ch)
 {
     char path[40];
     snprintf(path, sizeof path, "/proc/thread-self/fd/%d", ch->segment.fd);
-    return inotify_add_watch(current->inotify_fd, path, IN_CLOSE_WRITE);
+    return inotify_add_watch(inotify_fd, path, IN_CLOSE_WRITE);
 }
 
 bool chan__keeper_watches(const struct chan *ch)
@@ -186,7 +197,7 @@ void chan__keeper_watch(struct chan *ch)
 {
     if (ch->flags & CHAN_NO_KEEPER)
         return;
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&lifecycle);
     if (ch->fork_count != chan__fork_count()) { /* what a parent had is not ours */
         ch->watch = -1;
         ch->watchers = 0;
@@ -195,16 +206,20 @@ void chan__keeper_watch(struct chan *ch)
     if (ch->watchers++ == 0) {
         if (!current)
             current = start();
-        ch->watch = current ? add_watch(ch) : -1;
-        if (ch->watch >= 0) {
+        int watch = current ? add_watch(ch) : -1;
+        pthread_mutex_lock(&lock);
+        ch->watch = watch;
+        if (watch >= 0) {
             ch->next = channels;
             channels = ch;
         }
+        pthread_mutex_unlock(&lock);
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lifecycle);
 }
 
-static void forget(struct chan *ch)
+/* Take the channel from the list. True if nobody else watches its object. */
+static bool forget(struct chan *ch)
 {
     int watch = ch->watch;
     bool shared = false; /* with another struct chan for the same object */
@@ -217,39 +232,46 @@ static void forget(struct chan *ch)
         link = &(*link)->next;
     }
     ch->watch = -1;
-    if (!shared)
-        (void)inotify_rm_watch(current->inotify_fd, watch);
+    return !shared;
 }
 
 void chan__keeper_unwatch(struct chan *ch)
 {
-    struct keeper *idle = NULL;
     if (ch->flags & CHAN_NO_KEEPER)
         return;
-    pthread_mutex_lock(&lock);
-    if (--ch->watchers == 0 && ch->watch >= 0)
-        forget(ch);
-    if (!channels) {
-        idle = current;
-        current = NULL;
+    pthread_mutex_lock(&lifecycle);
+    if (--ch->watchers == 0) {
+        pthread_mutex_lock(&lock);
+        int watch = ch->watch;
+        bool unused = watch >= 0 && forget(ch);
+        bool idle = !channels;
+        pthread_mutex_unlock(&lock);
+        if (idle && current) {
+            stop(current, watch);
+            current = NULL;
+        } else if (unused) {
+            (void)inotify_rm_watch(inotify_fd, watch);
+        }
     }
-    pthread_mutex_unlock(&lock);
-    if (idle)
-        stop(idle);
+    pthread_mutex_unlock(&lifecycle);
 }
 
 void chan__keeper_before_fork(void)
 {
+    pthread_mutex_lock(&lifecycle);
     pthread_mutex_lock(&lock);
 }
 
 void chan__keeper_after_fork(bool child)
 {
     if (child) {
-        if (current)
-            dispose(current); /* its thread stayed behind */
+        free(current); /* its thread stayed behind */
         current = NULL;
         channels = NULL;
+        if (inotify_fd >= 0 && is_inotify(inotify_fd))
+            close(inotify_fd); /* the parent's events are not ours to read */
+        inotify_fd = -1;
     }
     pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&lifecycle);
 }

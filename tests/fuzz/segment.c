@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fuzz target: a peer writes any words anywhere into a channel's segment, before and while it is used. Calls
+ * may fail; reading or writing outside, crashing and not returning are what the fuzzer finds. */
+#include <shmchan.h>
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CAPACITY 3
+#define MESSAGE_SIZE 3000 /* above the inline size, so that there is an arena */
+#define ENDPOINTS 3
+
+/* The input is a list of writes. All bits of `at` but the last say where; the last, whether to use the
+ * channel before the write. */
+struct patch {
+    uint32_t at;
+    uint32_t width; /* 1, 2, 4 or 8 bytes, by its two low bits */
+    uint64_t value;
+};
+
+static uint8_t *image;
+static size_t image_size;
+
+static void require(int true)
+{
+    if (!true)
+        abort();
+}
+
+/* A sound channel with messages in it, small and large. */
+static void make_image(void)
+{
+    static const char small[] = "small";
+    static const char large[MESSAGE_SIZE];
+    struct chan_options options = CHAN_OPTIONS_INIT;
+    struct chan *ch;
+    struct chan_sender *tx;
+
+    options.messages = CAPACITY;
+    options.message_size = MESSAGE_SIZE;
+    options.endpoints = ENDPOINTS;
+    options.holds = 1;
+    options.lifetime = CHAN_DURABLE;
+    require(chan_create_anonymous(&options, &ch) == 0);
+    require(chan_attach_sender(ch, 0, &tx) == 0);
+    require(chan_send(tx, small, sizeof small) == 0);
+    require(chan_send(tx, large, sizeof large) == 0);
+    chan_close_sender(tx);
+
+    image_size = (size_t)lseek(chan_fd(ch), 0, SEEK_END);
+    image = malloc(image_size);
+    require(image && pread(chan_fd(ch), image, image_size, 0) == (ssize_t)image_size);
+    chan_close(ch);
+}
+
+static int open_image(void)
+{
+    int fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    require(fd >= 0 && write(fd, image, image_size) == (ssize_t)image_size);
+    require(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0);
+    return fd;
+}
+
+static void apply(int fd, const struct patch *patch)
+{
+    size_t width = (size_t)1 << (patch->width & 3);
+    size_t at = (patch->at >> 1) % (image_size / width) * width;
+    require(pwrite(fd, &patch->value, width, (off_t)at) == (ssize_t)width);
+}
+
+static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
+{
+    static char buffer[2 * MESSAGE_SIZE];
+    struct chan_loan loan;
+    struct chan_view view;
+    size_t size = 0;
+
+    (void)!chan_try_recv(rx, buffer, sizeof buffer, &size);
+    (void)!chan_try_send(tx, buffer, MESSAGE_SIZE);
+    if (chan_try_recv_view(rx, &view) == 0) {
+        memcpy(buffer, view.data, view.size < sizeof buffer ? view.size : sizeof buffer);
+        (void)!chan_release(rx, &view);
+    }
+    if (chan_try_reserve(tx, MESSAGE_SIZE, &loan) == 0) {
+        memset(loan.data, 1, loan.size);
+        if (chan_try_commit(tx, &loan, loan.size) < 0)
+            (void)!chan_abort(tx, &loan);
+    }
+}
+
+static void inspect(struct chan *ch)
+{
+    static char buffer[MESSAGE_SIZE];
+    struct chan_stat stat = {.size = sizeof stat};
+    struct chan_endpoint_stat endpoint = {.size = sizeof endpoint};
+    struct chan_peek_info info;
+    struct chan_repair_report report;
+    uint64_t position = 0;
+
+    (void)!chan_stat(ch, &stat);
+    for (uint32_t i = 0; i < ENDPOINTS; i++)
+        (void)!chan_endpoint_stat(ch, i, &endpoint);
+    for (int i = 0; i < 2 * CAPACITY && chan_peek(ch, &position, buffer, sizeof buffer, &info) == 0; i++)
+        continue;
+    (void)!chan_check(ch, buffer, sizeof buffer);
+    (void)!chan_repair(ch, 0, &report);
+    (void)chan_len(ch);
+    (void)chan_available(ch);
+    (void)chan_is_drained(ch);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (!image)
+        make_image();
+
+    int fd = open_image();
+    struct patch patch;
+    struct chan *ch = NULL;
+    struct chan_sender *tx = NULL;
+    struct chan_receiver *rx = NULL;
+
+    for (; size >= sizeof patch; data += sizeof patch, size -= sizeof patch) {
+        memcpy(&patch, data, sizeof patch);
+        if (patch.at & 1) {
+            if (!ch && chan_open_fd(fd, CHAN_NO_KEEPER, &ch) < 0)
+                ch = NULL;
+            if (ch && !tx && chan_attach_sender(ch, CHAN_NO_SPIN, &tx) < 0)
+                tx = NULL;
+            if (ch && !rx && chan_attach_receiver(ch, CHAN_NO_SPIN, &rx) < 0)
+                rx = NULL;
+            if (ch)
+                inspect(ch);
+            if (tx && rx)
+                send_and_receive(tx, rx);
+        }
+        apply(fd, &patch);
+    }
+    if (tx && rx)
+        send_and_receive(tx, rx);
+    chan_close_sender(tx);
+    chan_close_receiver(rx);
+    if (ch)
+        inspect(ch);
+    chan_close(ch);
+    close(fd);
+    return 0;
+}
