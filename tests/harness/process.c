@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What /proc tells about a process. */
+#include "process.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "expect.h"
+
+static int count_entries(const char *path)
+{
+    DIR *directory = opendir(path);
+    expect(directory != NULL);
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        if (entry->d_name[0] != '.')
+            count++;
+    closedir(directory);
+    return count;
+}
+
+int process_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    expect(directory != NULL);
+    int count = -1; /* without the one that reads the directory */
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        char target[64] = "";
+        if (entry->d_name[0] == '.')
+            continue;
+        /* The library keeps one of these from the first attach to the end of the process. */
+        if (readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1) > 0 &&
+            !strcmp(target, "anon_inode:inotify"))
+            continue;
+        count++;
+    }
+    closedir(directory);
+    return count;
+}
+
+int process_threads(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    return count_entries(path);
+}
+
+static int64_t thread_wakeups(pid_t pid, const char *thread)
+{
+    char path[320], line[256];
+    snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, thread);
+    FILE *status = fopen(path, "r");
+    if (!status)
+        return 0; /* ended meanwhile */
+    long long switches = 0;
+    while (fgets(line, sizeof line, status))
+        if (sscanf(line, "voluntary_ctxt_switches: %lld", &switches) == 1)
+            break;
+    fclose(status);
+    return switches;
+}
+
+int64_t process_wakeups(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *directory = opendir(path);
+    expect(directory != NULL);
+    int64_t sum = 0;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        if (entry->d_name[0] != '.')
+            sum += thread_wakeups(pid, entry->d_name);
+    closedir(directory);
+    return sum;
+}
+
+void process_sleep_ms(int milliseconds)
+{
+    struct timespec left = {.tv_sec = milliseconds / 1000, .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) != 0)
+        ;
+}

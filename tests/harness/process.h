@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What /proc tells about a process: open descriptors, whether it sleeps, how often it has slept. */
+#ifndef HARNESS_PROCESS_H
+#define HARNESS_PROCESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Open descriptors of the calling process. */
+int process_descriptors(void);
+
+/* Threads of a process. */
+int process_threads(pid_t pid);
+
+/* Voluntary context switches of all its threads so far. */
+int64_t process_wakeups(pid_t pid);
+
+/* CLOCK_MONOTONIC sleep. */
+void process_sleep_ms(int milliseconds);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs cases over flavours as cmocka tests. */
+#ifndef HARNESS_SUITE_H
+#define HARNESS_SUITE_H
+
+#include <stddef.h>
+
+#include "flavour.h"
+
+/* Which flavours a case speaks about; 0 is all. */
+#define FOR_MANY_SENDERS 0x1u
+#define FOR_MANY_RECEIVERS 0x2u
+#define FOR_ONE_SENDER 0x4u
+#define FOR_ONE_RECEIVER 0x8u
+#define FOR_EPHEMERAL 0x10u
+#define FOR_DURABLE 0x20u
+#define FOR_NAMED 0x40u
+#define FOR_INLINE 0x80u
+#define FOR_LARGE 0x100u
+#define FOR_FEW 0x200u            /* takes long: each value of each property occurs, not each combination */
+#define WITHOUT_KEEPER_TOO 0x400u /* run once more with CHAN_NO_KEEPER everywhere */
+#define FOR_MANY (FOR_MANY_SENDERS | FOR_MANY_RECEIVERS)
+
+struct conformance_case {
+    const char *name;
+    void (*body)(const struct flavour *flavour);
+    unsigned flavours;
+    unsigned seconds; /* deadline; 0 means 20 */
+};
+
+#define CASE(name, ...)                                                                                      \
+    {                                                                                                        \
+#name, name, __VA_ARGS__                                                                             \
+    }
+
+/* One cmocka test for each case and flavour. Arguments: a pattern with * and ? that selects tests by name.
+ * Returns the number of failures, for main(). */
+int suite_run(const char *name, const struct conformance_case *cases, size_t count, int argc, char **argv);
+
+/* Tests without flavours. */
+struct plain_case {
+    const char *name;
+    void (*body)(void);
+    unsigned seconds;
+};
+#define PLAIN(name, seconds)                                                                                 \
+    {                                                                                                        \
+#name, name, seconds                                                                                 \
+    }
+int suite_run_plain(const char *name, const struct plain_case *cases, size_t count, int argc, char **argv);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The course of an operation, observed once: where the victim stands after each step, and which steps are
+ * events. */
+#ifndef KILL_COURSE_H
+#define KILL_COURSE_H
+
+#include "image.h"
+#include "trial.h"
+
+#define EVENTS_MAX 1000u
+#define STEPS_MAX 100000u
+
+/* A step that others can see: it changed the segment, or was a system call. */
+struct event {
+    uint64_t step; /* that many steps have been taken after it */
+    char name[40];
+};
+
+struct course {
+    uint64_t steps;
+    unsigned event_count;
+    struct event events[EVENTS_MAX];
+    uint64_t addresses[STEPS_MAX];
+};
+
+struct course *course_new(void);
+void course_free(struct course *course);
+
+/* Step the victim through all of its operation. */
+void course_observe(struct course *course, struct trial *trial, struct victim *victim);
+
+/* Bring another victim to where the observed one stood after so many steps. */
+void course_run_to(const struct course *course, struct trial *trial, struct victim *victim, uint64_t step);
+
+/* The next step after `step` at which a kill (or, with `stop`, also a stop) can make a difference: right
+ * after an event, or right before one, when everything has been read that it depends on. UINT64_MAX: no more.
+ */
+uint64_t course_next(const struct course *course, uint64_t step, bool stop);
+
+/* Name of the last event by then. */
+const char *course_event(const struct course *course, uint64_t step);
+
+#endif

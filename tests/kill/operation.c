@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What victims do, one function an operation. */
+#include "operation.h"
+
+#include "victim.h"
+
+#include <shmchan/inspect.h>
+
+#include <string.h>
+#include <sys/uio.h>
+
+/* Only what is stepped through: whether the message is sound is for the survivor to see. */
+static uint32_t id_of(const void *message)
+{
+    uint32_t id;
+    memcpy(&id, message, sizeof id);
+    return id;
+}
+
+static size_t compose(struct actor *a, uint32_t index)
+{
+    size_t size = message_size(a->scene, a->first_id + index);
+    message_write(a->journal->buffer[index], size, a->first_id + index);
+    return size;
+}
+
+static void compose_all(struct actor *a)
+{
+    for (uint32_t i = 0; i < BATCH; i++)
+        a->journal->sizes[i] = compose(a, i);
+}
+
+static int run_send(struct actor *a)
+{
+    int result = chan_send(a->tx, a->journal->buffer[0], a->journal->sizes[0]);
+    a->journal->sent += !result;
+    return result;
+}
+
+static int run_send_many(struct actor *a)
+{
+    struct iovec messages[BATCH];
+    for (uint32_t i = 0; i < BATCH; i++)
+        messages[i] = (struct iovec){a->journal->buffer[i], a->journal->sizes[i]};
+    ssize_t sent = chan_try_send_many(a->tx, messages, BATCH);
+    if (sent < 0)
+        return (int)sent;
+    a->journal->sent += (uint32_t)sent;
+    return 0;
+}
+
+static int run_reserve_commit(struct actor *a)
+{
+    size_t size = a->journal->sizes[0];
+    int result = chan_reserve(a->tx, size, &a->loan);
+    if (result)
+        return result;
+    memcpy(a->loan.data, a->journal->buffer[0], size);
+    result = chan_commit(a->tx, &a->loan, size);
+    a->journal->sent += !result;
+    return result;
+}
+
+static int run_reserve_abort(struct actor *a)
+{
+    int result = chan_reserve(a->tx, a->journal->sizes[0], &a->loan);
+    return result ? result : chan_abort(a->tx, &a->loan);
+}
+
+static int run_recv(struct actor *a)
+{
+    struct journal *j = a->journal;
+    int result = chan_recv(a->rx, j->buffer[0], sizeof j->buffer[0], &j->sizes[0]);
+    if (!result)
+        j->got[0] = id_of(j->buffer[0]);
+    return result;
+}
+
+static int run_recv_many(struct actor *a)
+{
+    struct journal *j = a->journal;
+    struct iovec messages[BATCH];
+    for (uint32_t i = 0; i < BATCH; i++)
+        messages[i] = (struct iovec){j->buffer[i], sizeof j->buffer[i]};
+    ssize_t count = chan_try_recv_many(a->rx, messages, BATCH);
+    for (ssize_t i = 0; i < count; i++)
+        j->got[i] = id_of(j->buffer[i]);
+    return count < 0 ? (int)count : 0;
+}
+
+static int run_recv_view(struct actor *a)
+{
+    int result = chan_recv_view(a->rx, &a->view);
+    if (!result)
+        a->journal->viewed = id_of(a->view.data);
+    return result;
+}
+
+static int run_release(struct actor *a)
+{
+    a->journal->released = a->journal->viewed;
+    return chan_release(a->rx, &a->view);
+}
+
+static int run_view_release(struct actor *a)
+{
+    int result = run_recv_view(a);
+    return result ? result : run_release(a);
+}
+
+static void prepare_view(struct actor *a)
+{
+    (void)run_recv_view(a);
+}
+
+static void prepare_loan(struct actor *a)
+{
+    compose_all(a);
+    if (!chan_reserve(a->tx, a->journal->sizes[0], &a->loan))
+        memcpy(a->loan.data, a->journal->buffer[0], a->journal->sizes[0]);
+}
+
+static int run_attach_sender(struct actor *a)
+{
+    return chan_attach_sender(a->ch, CHAN_NO_SPIN, &a->tx);
+}
+
+static int run_attach_receiver(struct actor *a)
+{
+    return chan_attach_receiver(a->ch, CHAN_NO_SPIN, &a->rx);
+}
+
+static int run_prepare_adopt_sender(struct actor *a)
+{
+    int result = chan_prepare_sender(a->ch, CHAN_NO_SPIN, &a->tx);
+    return result ? result : chan_adopt_sender(a->tx);
+}
+
+static int run_prepare_adopt_receiver(struct actor *a)
+{
+    int result = chan_prepare_receiver(a->ch, CHAN_NO_SPIN, &a->rx);
+    return result ? result : chan_adopt_receiver(a->rx);
+}
+
+static int run_close_sender(struct actor *a)
+{
+    chan_close_sender(a->tx);
+    return 0;
+}
+
+static int run_close_receiver(struct actor *a)
+{
+    chan_close_receiver(a->rx);
+    return 0;
+}
+
+static int run_shutdown(struct actor *a)
+{
+    return chan_shutdown(a->ch);
+}
+
+static int run_repair(struct actor *a)
+{
+    struct chan_repair_report report;
+    return chan_repair(a->ch, 0, &report);
+}
+
+#define TX CHAN_ROLE_SENDER
+#define RX CHAN_ROLE_RECEIVER
+
+const struct operation operations[] = {
+    {.name = "send", .role = TX, .sends = 1, .room = 1, .prepare = compose_all, .run = run_send},
+    {.name = "send_many",
+     .role = TX,
+     .sends = BATCH,
+     .room = 1,
+     .prepare = compose_all,
+     .run = run_send_many},
+    {.name = "reserve+commit",
+     .role = TX,
+     .sends = 1,
+     .room = 1,
+     .prepare = compose_all,
+     .run = run_reserve_commit},
+    {.name = "reserve+abort", .role = TX, .room = 1, .prepare = compose_all, .run = run_reserve_abort},
+    {.name = "recv", .role = RX, .takes = 1, .needs = 1, .run = run_recv},
+    {.name = "recv_many", .role = RX, .takes = BATCH, .needs = 1, .run = run_recv_many},
+    {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
+    {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
+    {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
+    {.name = "redelivery", .role = RX, .takes = 1, .orphan = true, .run = run_recv},
+    {.name = "redelivery view", .role = RX, .orphan = true, .run = run_recv_view},
+    {.name = "attach sender", .role = TX, .attaches = true, .run = run_attach_sender},
+    {.name = "attach receiver", .role = RX, .attaches = true, .run = run_attach_receiver},
+    {.name = "prepare+adopt sender", .role = TX, .attaches = true, .run = run_prepare_adopt_sender},
+    {.name = "prepare+adopt receiver", .role = RX, .attaches = true, .run = run_prepare_adopt_receiver},
+    {.name = "close sender", .role = TX, .leaves = true, .run = run_close_sender},
+    {.name = "close sender, loan",
+     .role = TX,
+     .leaves = true,
+     .room = 1,
+     .prepare = prepare_loan,
+     .run = run_close_sender},
+    {.name = "close receiver", .role = RX, .leaves = true, .run = run_close_receiver},
+    {.name = "close receiver, view",
+     .role = RX,
+     .needs = 1,
+     .leaves = true,
+     .prepare = prepare_view,
+     .run = run_close_receiver},
+    {.name = "shutdown", .shuts_down = true, .run = run_shutdown},
+    {.name = "repair", .run = run_repair},
+};
+const unsigned operation_count = sizeof operations / sizeof operations[0];
+
+void operation_perform(const struct operation *operation, struct actor *actor)
+{
+    int result = 0;
+    if (!operation->attaches && operation->role == TX)
+        result = chan_attach_sender(actor->ch, CHAN_NO_SPIN, &actor->tx);
+    if (!operation->attaches && operation->role == RX)
+        result = chan_attach_receiver(actor->ch, CHAN_NO_SPIN, &actor->rx);
+    for (uint32_t i = 0; !result && i < actor->fill; i++) {
+        unsigned char message[MESSAGE_BYTES_MAX];
+        uint32_t id = actor->fill_id + i;
+        message_write(message, message_size(actor->scene, id), id);
+        result = chan_try_send(actor->tx, message, message_size(actor->scene, id));
+    }
+    if (!result && operation->prepare)
+        operation->prepare(actor);
+    actor->journal->result = result;
+    victim_enter(&actor->journal->phase);
+    if (!result)
+        actor->journal->result = operation->run(actor);
+    victim_leave(&actor->journal->phase);
+}
+
+bool operation_fits(const struct operation *operation, const struct scene *scene)
+{
+    bool seat = (operation->role == TX && scene->senders == CHAN_ONE) ||
+                (operation->role == RX && scene->receivers == CHAN_ONE);
+    if (seat && !scene->alone)
+        return false;
+    if (scene->alone && !operation->role)
+        return false;
+    /* What was there before has to have been sent and received by somebody. */
+    if (scene->alone && scene->lifetime == CHAN_EPHEMERAL &&
+        (scene->laps || scene->orphan || (scene->queued && operation->role == TX && operation->attaches)))
+        return false;
+    if (scene->orphan && (operation->role == TX || seat))
+        return false;
+    if (operation->orphan && !scene->orphan)
+        return false;
+    return scene->queued >= operation->needs && scene->messages - scene->queued >= operation->room;
+}

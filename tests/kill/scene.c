@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scenes by name, and the contents of messages. */
+#include "scene.h"
+
+#include <shmchan.h>
+#include <stdio.h>
+#include <string.h>
+
+size_t message_size(const struct scene *scene, uint32_t id)
+{
+    return scene->large ? 4100 + id % 50 : 8 + id % 40;
+}
+
+static unsigned char byte_of(uint32_t id, size_t at)
+{
+    return (unsigned char)(id * 31 + at * 7 + (at >> 8) + 1);
+}
+
+void message_write(void *data, size_t size, uint32_t id)
+{
+    unsigned char *bytes = data;
+    memcpy(bytes, &id, sizeof id);
+    for (size_t at = sizeof id; at < size; at++)
+        bytes[at] = byte_of(id, at);
+}
+
+uint32_t message_id(const struct scene *scene, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    uint32_t id;
+    if (size < sizeof id)
+        return 0;
+    memcpy(&id, bytes, sizeof id);
+    if (size != message_size(scene, id))
+        return 0;
+    for (size_t at = sizeof id; at < size; at++)
+        if (bytes[at] != byte_of(id, at))
+            return 0;
+    return id;
+}
+
+void scene_name(const struct scene *scene, char *name, size_t capacity)
+{
+    snprintf(name, capacity, "%c%c-%s-%s-n%u-q%u-l%u%s%s", scene->senders == CHAN_ONE ? '1' : 'n',
+             scene->receivers == CHAN_ONE ? '1' : 'n', scene->lifetime == CHAN_DURABLE ? "dur" : "eph",
+             scene->large ? "large" : "inline", scene->messages, scene->queued, scene->laps,
+             scene->orphan == ORPHAN_OWN ? "-orphan"
+             : scene->orphan             ? "-orphan_elsewhere"
+                                         : "",
+             scene->alone ? "-alone" : "");
+}

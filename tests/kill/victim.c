@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Single-stepping a forked child with ptrace. */
+#include "victim.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* String instructions are stepped through byte by byte: have libc copy by vectors. */
+#define TUNABLES "glibc.cpu.x86_rep_movsb_threshold=1048576:glibc.cpu.x86_rep_stosb_threshold=1048576"
+
+static void die(const char *what)
+{
+    fprintf(stderr, "harness: %s: %s\n", what, strerror(errno));
+    abort();
+}
+
+static int phase_of(const struct victim *victim)
+{
+    return __atomic_load_n(victim->phase, __ATOMIC_ACQUIRE);
+}
+
+static void note_end(struct victim *victim, int status)
+{
+    if (WIFSTOPPED(status))
+        fprintf(stderr, "harness: victim stopped by signal %d\n", WSTOPSIG(status));
+    else
+        fprintf(stderr, "harness: victim ended, status %#x\n", (unsigned)status);
+    victim->state = VICTIM_ENDED;
+}
+
+void victim_set_up(char **argv)
+{
+    cpu_set_t one;
+    if (!getenv("GLIBC_TUNABLES")) {
+        setenv("GLIBC_TUNABLES", TUNABLES, 1);
+        execv("/proc/self/exe", argv);
+        die("exec");
+    }
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    (void)sched_setaffinity(0, sizeof one, &one);
+}
+
+void victim_start(struct victim *victim, void (*body)(void *argument), void *argument, const int *phase)
+{
+    *victim = (struct victim){.phase = phase};
+    fflush(NULL);
+    victim->pid = fork();
+    if (victim->pid < 0)
+        die("fork");
+    if (!victim->pid) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+            die("PTRACE_TRACEME");
+        body(argument);
+        _exit(0);
+    }
+    int status;
+    if (waitpid(victim->pid, &status, 0) != victim->pid)
+        die("waitpid");
+    if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP) {
+        note_end(victim, status);
+        return;
+    }
+    while (phase_of(victim) == PHASE_SETUP && victim_step(victim))
+        continue;
+    victim->steps = 0;
+}
+
+void victim_enter(int *phase)
+{
+    raise(SIGSTOP);
+    __atomic_store_n(phase, PHASE_RUNNING, __ATOMIC_RELEASE);
+}
+
+void victim_leave(int *phase)
+{
+    __atomic_store_n(phase, PHASE_DONE, __ATOMIC_RELEASE);
+    raise(SIGSTOP);
+    _exit(0);
+}
+
+uint64_t victim_address(const struct victim *victim)
+{
+    errno = 0;
+    long at = ptrace(PTRACE_PEEKUSER, victim->pid, offsetof(struct user_regs_struct, rip), NULL);
+    if (at == -1 && errno)
+        die("PTRACE_PEEKUSER");
+    return (uint64_t)at;
+}
+
+/* The victim was forked from this process: its code lies here at the same addresses. */
+bool victim_at_system_call(const struct victim *victim, long *number)
+{
+    uint64_t at = victim_address(victim);
+    static const unsigned char code[2] = {0x0f, 0x05};
+    if (memcmp((const void *)at, code, sizeof code))
+        return false;
+    *number = ptrace(PTRACE_PEEKUSER, victim->pid, offsetof(struct user_regs_struct, rax), NULL);
+    return true;
+}
+
+bool victim_step(struct victim *victim)
+{
+    int status;
+    long number;
+    if (victim->state != VICTIM_RUNNING)
+        return false;
+    victim->in_system_call = victim_at_system_call(victim, &number);
+    if (ptrace(PTRACE_SINGLESTEP, victim->pid, NULL, NULL))
+        die("PTRACE_SINGLESTEP");
+    if (waitpid(victim->pid, &status, 0) != victim->pid)
+        die("waitpid");
+    if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) {
+        note_end(victim, status);
+        return false;
+    }
+    victim->steps++;
+    if (phase_of(victim) == PHASE_DONE)
+        victim->state = VICTIM_DONE;
+    return victim->state == VICTIM_RUNNING;
+}
+
+static void set_debug_register(const struct victim *victim, size_t number, uint64_t value)
+{
+    size_t at = offsetof(struct user, u_debugreg) + number * sizeof(long);
+    if (ptrace(PTRACE_POKEUSER, victim->pid, at, value))
+        die("PTRACE_POKEUSER");
+}
+
+bool victim_run_to(struct victim *victim, uint64_t address, uint64_t times)
+{
+    int status;
+    bool arrived = victim_address(victim) == address && --times == 0;
+    set_debug_register(victim, 0, address);
+    set_debug_register(victim, 7, 1); /* break on executing what register 0 says */
+    while (!arrived && victim->state == VICTIM_RUNNING) {
+        if (ptrace(PTRACE_CONT, victim->pid, NULL, NULL) || waitpid(victim->pid, &status, 0) != victim->pid)
+            die("PTRACE_CONT");
+        if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP)
+            arrived = --times == 0;
+        else if (WIFSTOPPED(status) && phase_of(victim) == PHASE_DONE)
+            victim->state = VICTIM_DONE;
+        else
+            note_end(victim, status);
+    }
+    if (victim->state != VICTIM_ENDED)
+        set_debug_register(victim, 7, 0);
+    return arrived;
+}
+
+bool victim_continue(struct victim *victim, int deadline_ms)
+{
+    if (victim->state != VICTIM_RUNNING)
+        return victim->state == VICTIM_DONE;
+    if (ptrace(PTRACE_CONT, victim->pid, NULL, NULL))
+        die("PTRACE_CONT");
+    const struct timespec pause = {.tv_nsec = 20000};
+    for (int rounds = 0; rounds < deadline_ms * 20; rounds++) {
+        int status;
+        pid_t pid = waitpid(victim->pid, &status, WNOHANG);
+        if (pid < 0)
+            die("waitpid");
+        if (pid && WIFSTOPPED(status) && phase_of(victim) == PHASE_DONE) {
+            victim->state = VICTIM_DONE;
+            return true;
+        }
+        if (pid) {
+            note_end(victim, status);
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    victim->state = VICTIM_BLOCKED;
+    return false;
+}
+
+void victim_kill(struct victim *victim)
+{
+    siginfo_t info;
+    kill(victim->pid, SIGKILL);
+    if (waitid(P_PID, (id_t)victim->pid, &info, WEXITED | WNOWAIT))
+        die("waitid");
+}
+
+void victim_reap(struct victim *victim)
+{
+    waitpid(victim->pid, NULL, 0);
+}

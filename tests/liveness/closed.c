@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A process that closes the library's descriptors lives, and is not taken for dead; nor does it take others
+ * for dead. */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+#include "expect.h"
+#include "look.h"
+#include "pair.h"
+#include "process.h"
+#include "suite.h"
+
+/* Longer than the 1.25 s after which a sleeper looks around by itself. */
+#define OWN_LOOK_MS 1400
+
+/* Nothing tells of the death of such a process; sleepers look by themselves. */
+#define NOTICED_MS 2000
+
+static void report(const char *what, int64_t since)
+{
+    dprintf(STDOUT_FILENO, "    %s after %lld us\n", what, (long long)(chan_now() - since) / 1000);
+}
+
+static void test_a_sender_without_descriptors_goes_on_and_its_death_is_noticed(const struct flavour *flavour)
+{
+    struct pair pair = pair_open(flavour, 4);
+    pair_send(&pair, 0, 1);
+    expect_result(actor_do(pair.tx, loan_reserve, 0, 2), 0);
+    expect_result(ask(pair.tx, close_descriptors), 0);
+    pair_send(&pair, 1, 1);
+    expect_number(tell(pair.rx, repair_for, 50), 0);
+    expect_result(actor_do(pair.tx, loan_commit, 0, FORM_TRY), 0);
+    pair_recv(&pair, 0, 3);
+    actor_begin_blocking(pair.rx, recv_blocking, 0, 0);
+    expect_result(actor_finish_within(pair.rx, OWN_LOOK_MS), -EINPROGRESS);
+    expect_number(chan_senders(pair.ch), 1);
+    pair_send(&pair, 3, 1);
+    expect_result(actor_finish_within(pair.rx, 1000), 3);
+    actor_begin_blocking(pair.rx, recv_blocking, 0, 0);
+    int64_t moment = chan_now();
+    actor_kill(pair.tx);
+    expect_result(actor_finish_within(pair.rx, NOTICED_MS), -EPIPE);
+    report("the receiver learned of it", moment);
+    actor_bury(pair.tx);
+    pair.tx = NULL;
+    pair_close(flavour, &pair);
+}
+
+static void test_a_receiver_without_descriptors_keeps_its_view_and_its_death_is_noticed(
+    const struct flavour *flavour)
+{
+    struct pair pair = pair_open(flavour, 2);
+    pair_send(&pair, 0, 2);
+    expect_result(actor_do(pair.rx, view_take, 0, FORM_TRY), 0);
+    expect_result(ask(pair.rx, close_descriptors), 0);
+    pair_send(&pair, 2, 1);
+    expect_number(tell(pair.tx, repair_for, 50), 0);
+    actor_begin_blocking(pair.tx, send_blocking, 3, 0);
+    expect_result(actor_finish_within(pair.tx, OWN_LOOK_MS), -EINPROGRESS);
+    expect_result(tell(pair.rx, view_release, 0), 0);
+    pair_recv(&pair, 1, 1);
+    expect_result(actor_finish_within(pair.tx, 1000), 0);
+    actor_begin_blocking(pair.tx, send_blocking, 4, 0);
+    int64_t moment = chan_now();
+    actor_kill(pair.rx);
+    expect_result(actor_finish_within(pair.tx, NOTICED_MS), -EPIPE);
+    report("the sender learned of it", moment);
+    actor_bury(pair.rx);
+    pair.rx = NULL;
+    pair_close(flavour, &pair);
+}
+
+/* The numbers that the library remembers lead to files on which nobody holds a lock. */
+static void test_a_process_whose_descriptors_became_other_files_takes_nobody_for_dead(
+    const struct flavour *flavour)
+{
+    struct pair pair = pair_open(flavour, 2);
+    expect_result(ask(pair.rx, close_descriptors), 0);
+    expect_result(ask(pair.rx, reuse_descriptors), 0);
+    expect_number(ask(pair.rx, count_dead), 0);
+    actor_begin_blocking(pair.rx, recv_blocking, 0, 0);
+    expect_result(actor_finish_within(pair.rx, OWN_LOOK_MS), -EINPROGRESS);
+    pair_send(&pair, 0, 1);
+    expect_result(actor_finish_within(pair.rx, 1000), 0);
+    actor_bury(pair.rx); /* closing its handles would close those files */
+    pair.rx = NULL;
+    pair_close(flavour, &pair);
+}
+
+int main(int argc, char **argv)
+{
+    enum { PLAIN_CHANNEL = FOR_MANY | FOR_EPHEMERAL | FOR_NAMED | FOR_INLINE };
+    static const struct conformance_case cases[] = {
+        CASE(test_a_sender_without_descriptors_goes_on_and_its_death_is_noticed,
+             PLAIN_CHANNEL | WITHOUT_KEEPER_TOO, 0),
+        CASE(test_a_receiver_without_descriptors_keeps_its_view_and_its_death_is_noticed, PLAIN_CHANNEL, 0),
+        CASE(test_a_process_whose_descriptors_became_other_files_takes_nobody_for_dead,
+             PLAIN_CHANNEL | WITHOUT_KEEPER_TOO, 0),
+    };
+    return suite_run("closed", cases, sizeof cases / sizeof *cases, argc, argv);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls that a process is refused. */
+#include "refusal.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+/* The architecture is not looked at: no program of another one runs here. */
+static int refuse(long call, int error)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+        return -errno;
+    return 0;
+}
+
+int64_t refuse_pidfds(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)a, (void)b;
+    return refuse(SYS_pidfd_open, EPERM);
+}
+
+int64_t refuse_inotify(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)a, (void)b;
+    return refuse(SYS_inotify_init1, EMFILE);
+}
+
+int64_t refuse_threads(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)a, (void)b;
+    int result = refuse(SYS_clone3, EAGAIN);
+    return result ? result : refuse(SYS_clone, EAGAIN);
+}

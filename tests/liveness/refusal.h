@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls that a process is refused, as a sandbox or a limit would: by a seccomp filter. */
+#ifndef LIVENESS_REFUSAL_H
+#define LIVENESS_REFUSAL_H
+
+#include "party.h"
+
+/* For all threads that the calling one starts from now on, and itself. Return 0, or what forbids filters. */
+step refuse_pidfds;  /* as before Linux 5.3, or in an old container */
+step refuse_inotify; /* as when all instances of the user are taken */
+step refuse_threads; /* as when the user may have no more */
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A hostile process scribbles over a live channel: calls may fail or lose messages, but end, and nobody
+ * crashes. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "exercise.h"
+#include "expect.h"
+#include "suite.h"
+
+#define SECOND 1000000000ll
+#define CALL_NS (20 * 1000000ll)
+#define LATEST_NS (2 * SECOND) /* a call of 20 ms that takes longer has hung */
+
+struct stage {
+    struct chan *ch;
+    int64_t end;
+    size_t scribble_from, scribble_bytes; /* where in the object */
+};
+
+static void expect_in_time(int64_t start)
+{
+    int64_t took = chan_now() - start;
+    if (took > LATEST_NS)
+        expect_never("a call of 20 ms took %lld ms", (long long)took / 1000000);
+}
+
+/* Each victim sends or receives until the time is over, re-attaching when it is told that all is lost. */
+
+static int64_t be_sender(void *argument)
+{
+    const struct stage *stage = argument;
+    static unsigned char bytes[9000];
+    int64_t sent = 0;
+    unsigned seed = (unsigned)getpid();
+    while (chan_now() < stage->end) {
+        struct chan_sender *tx;
+        int result = chan_attach_sender(stage->ch, 0, &tx);
+        expect_documented(result);
+        if (result < 0)
+            continue;
+        for (int i = 0; i < 200 && chan_now() < stage->end; i++) {
+            int64_t start = chan_now();
+            struct chan_loan loan;
+            size_t size = (size_t)rand_r(&seed) % sizeof bytes;
+            if (i % 3) {
+                result = chan_send_timeout(tx, bytes, size, CALL_NS);
+            } else {
+                result = chan_reserve_timeout(tx, size, &loan, CALL_NS);
+                if (result == 0) {
+                    memset(loan.data, i, loan.size);
+                    result = chan_commit_timeout(tx, &loan, loan.size, CALL_NS);
+                    if (result < 0)
+                        expect_documented(chan_abort(tx, &loan));
+                }
+            }
+            expect_documented(result);
+            expect_in_time(start);
+            sent += result == 0;
+            if (result == -EPIPE || result == -EBADMSG)
+                break;
+        }
+        chan_close_sender(tx);
+    }
+    return sent;
+}
+
+static int64_t be_receiver(void *argument)
+{
+    const struct stage *stage = argument;
+    static unsigned char bytes[9000];
+    int64_t received = 0;
+    while (chan_now() < stage->end) {
+        struct chan_receiver *rx;
+        int result = chan_attach_receiver(stage->ch, 0, &rx);
+        expect_documented(result);
+        if (result < 0)
+            continue;
+        for (int i = 0; i < 200 && chan_now() < stage->end; i++) {
+            int64_t start = chan_now();
+            struct chan_view view;
+            size_t size = 0;
+            if (i % 3) {
+                result = chan_recv_timeout(rx, bytes, sizeof bytes, &size, CALL_NS);
+                expect(result < 0 || size <= sizeof bytes);
+            } else {
+                result = chan_recv_view_timeout(rx, &view, CALL_NS);
+                if (result == 0) {
+                    expect(view.size <= sizeof bytes);
+                    memcpy(bytes, view.data, view.size);
+                    expect_documented(chan_release(rx, &view));
+                }
+            }
+            expect_documented(result);
+            expect_in_time(start);
+            received += result == 0;
+            if (result == -EPIPE || result == -EBADMSG)
+                break;
+        }
+        chan_close_receiver(rx);
+    }
+    return received;
+}
+
+static int64_t be_onlooker(void *argument)
+{
+    const struct stage *stage = argument;
+    int64_t looks = 0;
+    struct chan *ch;
+    while (chan_now() < stage->end) {
+        struct chan_repair_report healed;
+        int64_t start = chan_now();
+        int result = chan_open_fd(chan_fd(stage->ch), CHAN_READ_ONLY, &ch);
+        expect_documented(result);
+        if (result == 0) {
+            exercise_read_only(ch);
+            chan_close(ch);
+        }
+        expect_documented(chan_repair(stage->ch, 0, &healed));
+        expect_in_time(start);
+        looks++;
+    }
+    return looks;
+}
+
+/* Writes what tends to hurt: small numbers, all bits, single bits flipped, words from elsewhere in the
+ * object. */
+static int64_t be_hostile(void *argument)
+{
+    const struct stage *stage = argument;
+    struct stat object;
+    expect(fstat(chan_fd(stage->ch), &object) == 0);
+    size_t bytes = (size_t)object.st_size;
+    _Atomic uint64_t *words = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, chan_fd(stage->ch), 0);
+    expect((void *)words != MAP_FAILED);
+    size_t from = stage->scribble_from / 8, count = stage->scribble_bytes / 8;
+    if (from + count > bytes / 8)
+        count = bytes / 8 - from;
+    unsigned seed = 99;
+    int64_t writes = 0;
+    for (; chan_now() < stage->end; writes++) {
+        _Atomic uint64_t *word = &words[from + (size_t)rand_r(&seed) % count];
+        uint64_t dice = (uint64_t)rand_r(&seed);
+        switch (dice % 5) {
+        case 0:
+            *word = dice >> 3 & 0xff;
+            break;
+        case 1:
+            *word = UINT64_MAX;
+            break;
+        case 2:
+            *word ^= UINT64_C(1) << (dice >> 3) % 64;
+            break;
+        case 3:
+            *word = words[(size_t)rand_r(&seed) % (bytes / 8)];
+            break;
+        default:
+            *word = (uint64_t)rand_r(&seed) << 32 | (uint64_t)rand_r(&seed);
+        }
+        if (writes % 64 == 0)
+            usleep(20);
+    }
+    munmap((void *)words, bytes);
+    return writes;
+}
+
+static void play(size_t from, size_t bytes, uint32_t flags, int seconds)
+{
+    struct chan_options options = CHAN_OPTIONS_INIT;
+    struct stage stage = {.scribble_from = from, .scribble_bytes = bytes};
+    static int64_t (*const parts[])(void *) = {be_sender,   be_sender,   be_receiver,
+                                               be_receiver, be_onlooker, be_hostile};
+    enum { PARTS = sizeof parts / sizeof *parts };
+    struct child children[PARTS];
+    options.messages = 8;
+    options.message_size = 8192;
+    options.endpoints = 8;
+    options.lifetime = CHAN_DURABLE;
+    options.flags = flags;
+    expect_result(chan_create_anonymous(&options, &stage.ch), 0);
+    stage.end = chan_deadline(seconds * SECOND);
+    for (int i = 0; i < PARTS; i++)
+        child_spawn(&children[i], parts[i], &stage);
+    int64_t results[PARTS];
+    for (int i = 0; i < PARTS; i++)
+        results[i] = child_finish(&children[i]);
+    int64_t late = chan_now() - stage.end;
+    dprintf(STDOUT_FILENO,
+            "    sent %lld, received %lld, looks %lld, scribbles %lld, the last ended %lld ms late\n",
+            (long long)(results[0] + results[1]), (long long)(results[2] + results[3]), (long long)results[4],
+            (long long)results[5], (long long)late / 1000000);
+    expect(late < 2 * LATEST_NS);
+    chan_close(stage.ch);
+}
+
+#define ALL ((size_t)-1 / 2)
+
+static void test_scribbling_anywhere_crashes_and_hangs_nobody(void)
+{
+    play(0, ALL, 0, 4);
+}
+
+static void test_scribbling_over_the_hot_words_crashes_and_hangs_nobody(void)
+{
+    play(1024, 3072, 0, 3);
+}
+
+static void test_scribbling_over_records_and_cells_crashes_and_hangs_nobody(void)
+{
+    play(4096, 12288, 0, 3);
+}
+
+static void test_scribbling_without_keepers_crashes_and_hangs_nobody(void)
+{
+    play(1024, 16384, CHAN_NO_KEEPER, 3);
+}
+
+static void test_scribbling_over_the_header_hurts_no_one_who_is_attached(void)
+{
+    play(0, 1024, 0, 2);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct plain_case cases[] = {
+        PLAIN(test_scribbling_anywhere_crashes_and_hangs_nobody, 30),
+        PLAIN(test_scribbling_over_the_hot_words_crashes_and_hangs_nobody, 30),
+        PLAIN(test_scribbling_over_records_and_cells_crashes_and_hangs_nobody, 30),
+        PLAIN(test_scribbling_without_keepers_crashes_and_hangs_nobody, 30),
+        PLAIN(test_scribbling_over_the_header_hurts_no_one_who_is_attached, 30),
+    };
+    return suite_run_plain("hostile", cases, sizeof cases / sizeof *cases, argc, argv);
+}
