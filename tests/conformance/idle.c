@@ -13,7 +13,8 @@
 /* Wake-ups of both processes of the pair, all threads, while nothing happens. */
 static void watch(const struct pair *pair)
 {
-    process_sleep_ms(1000); /* until everybody has gone to sleep, and the keepers have looked after the set-up */
+    process_sleep_ms(
+        1000); /* until everybody has gone to sleep, and the keepers have looked after the set-up */
     int64_t before_tx = process_wakeups(pair->tx->pid), before_rx = process_wakeups(pair->rx->pid);
     process_sleep_ms(WATCHED_MS);
     int64_t tx = process_wakeups(pair->tx->pid) - before_tx, rx = process_wakeups(pair->rx->pid) - before_rx;
