@@ -41,9 +41,9 @@ static const struct {
 
 static int position_of(int error)
 {
-    int code = error < 0 ? -error : error;
+    unsigned code = error < 0 ? 0u - (unsigned)error : (unsigned)error;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
-        if (errors[i].code == code)
+        if ((unsigned)errors[i].code == code)
             return (int)i;
     return -1;
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ static const int next_look_ms[] = {-1, 400, 150, 60, 16,
 #define STACK_BYTES (256 * 1024)
 
 struct keeper {
+    sem_t running;
     atomic_bool stopping;
     pthread_t thread;
 };
@@ -81,12 +83,28 @@ static bool read_events(bool *all, int *watches, size_t *count, size_t capacity)
     return n > 0 || errno == EAGAIN || errno == EINTR;
 }
 
+static int add_watch(const struct chan *ch)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/thread-self/fd/%d", ch->segment.fd);
+    return inotify_add_watch(inotify_fd, path, IN_CLOSE_WRITE);
+}
+
 static bool is_among(int watch, const int *watches, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (watches[i] == watch)
             return true;
     return false;
+}
+
+/* The kernel takes the watch away when the object's name goes, if nobody opened it by that name: renew it.
+ * A watch that is still there is only found again. */
+static void attend(struct chan *ch, bool first)
+{
+    if (first)
+        ch->watch = add_watch(ch);
+    look_after(ch, first);
 }
 
 /* What the thread remembers of the last events. */
@@ -121,11 +139,12 @@ static void *keep(void *arg)
 {
     struct keeper *keeper = arg;
     struct attention attention = {.looks = 0};
+    sem_post(&keeper->running);
     while (wait_for_notice(keeper, &attention)) {
         pthread_mutex_lock(&lock);
         for (struct chan *ch = channels; ch; ch = ch->next)
             if (attention.all || is_among(ch->watch, attention.watches, attention.count))
-                look_after(ch, attention.looks == LOOKS);
+                attend(ch, attention.looks == LOOKS);
         pthread_mutex_unlock(&lock);
     }
     if (!load_acquire(&keeper->stopping)) {
@@ -162,30 +181,40 @@ static struct keeper *start(void)
     if (inotify_fd < 0 || !is_inotify(inotify_fd))
         inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     struct keeper *keeper = inotify_fd < 0 ? NULL : calloc(1, sizeof *keeper);
-    if (keeper && start_thread(keeper)) {
+    if (!keeper)
+        return NULL;
+    sem_init(&keeper->running, 0, 0);
+    if (start_thread(keeper)) {
         free(keeper);
-        keeper = NULL;
+        return NULL;
     }
+    /* A fork while the thread is being started would leave the child with whatever locks its start takes: allocators
+     * of sanitizers are known for that. */
+    while (sem_wait(&keeper->running) && errno == EINTR)
+        ;
     return keeper;
 }
 
-/* The thread wakes up when the last watch is removed, which is an event too. Not under its lock. */
+/* Removing a watch is an event: it wakes the thread. The last watch may be gone already, with the object's
+ * name. */
+static bool poke(int last_watch)
+{
+    if (!inotify_rm_watch(inotify_fd, last_watch))
+        return true;
+    int watch = inotify_add_watch(inotify_fd, "/", IN_DELETE_SELF);
+    return watch >= 0 && !inotify_rm_watch(inotify_fd, watch);
+}
+
+/* Not under the thread's lock. */
 static void stop(struct keeper *keeper, int last_watch)
 {
     store_release(&keeper->stopping, true);
-    if (inotify_rm_watch(inotify_fd, last_watch)) {
+    if (!poke(last_watch)) {
         pthread_detach(keeper->thread); /* it has lost its descriptor, and may never wake */
         return;
     }
     pthread_join(keeper->thread, NULL);
     free(keeper);
-}
-
-static int add_watch(const struct chan *ch)
-{
-    char path[40];
-    snprintf(path, sizeof path, "/proc/thread-self/fd/%d", ch->segment.fd);
-    return inotify_add_watch(inotify_fd, path, IN_CLOSE_WRITE);
 }
 
 bool chan__keeper_watches(const struct chan *ch)
@@ -243,7 +272,7 @@ void chan__keeper_unwatch(struct chan *ch)
     if (--ch->watchers == 0) {
         pthread_mutex_lock(&lock);
         int watch = ch->watch;
-        bool unused = watch >= 0 && forget(ch);
+        bool unused = forget(ch) && watch >= 0;
         bool idle = !channels;
         pthread_mutex_unlock(&lock);
         if (idle && current) {

@@ -36,7 +36,7 @@ static int64_t age_of_oldest(const struct segment *s, struct cursor head)
     uint64_t block = cell_block(&s->g, word);
     if (cell_ahead(&s->g, word, 2 * head.lap + 1) != 0 || block >= s->g.blocks)
         return -1;
-    int64_t age = chan_now() - (int64_t)load_relaxed(&seg_block(s, block)->sent_ns);
+    int64_t age = (int64_t)((uint64_t)chan_now() - load_relaxed(&seg_block(s, block)->sent_ns));
     return age < 0 ? 0 : age;
 }
 
@@ -89,7 +89,7 @@ static void describe_waiting(const struct seg_record *record, struct chan_endpoi
     out->waits = load_relaxed(&record->waits);
     out->waited_ns = (int64_t)load_relaxed(&record->waited_ns);
     if (out->waits_for) {
-        int64_t since = chan_now() - (int64_t)load_relaxed(&record->waiting_since_ns);
+        int64_t since = (int64_t)((uint64_t)chan_now() - load_relaxed(&record->waiting_since_ns));
         out->waiting_ns = since < 0 ? 0 : since;
     }
 }
