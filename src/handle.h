@@ -50,6 +50,14 @@ struct chan_receiver {
  * then. */
 #define DEADLINE_TRY INT64_MIN
 
+static inline int64_t chan__user_deadline(int64_t deadline_ns)
+{
+    return deadline_ns < 0 ? 0 : deadline_ns;
+}
+
+/* A batch tells the other side of its messages, or of the places it made, after this many. */
+#define BATCH_UNANNOUNCED 32u
+
 /* Forks that led from the first process that attached to this one: a handle belongs to one process. */
 extern unsigned chan__forks;
 static inline unsigned chan__fork_count(void)

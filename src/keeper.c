@@ -188,8 +188,8 @@ static struct keeper *start(void)
         free(keeper);
         return NULL;
     }
-    /* A fork while the thread is being started would leave the child with whatever locks its start takes: allocators
-     * of sanitizers are known for that. */
+    /* A fork while the thread is being started would leave the child with whatever locks its start takes:
+     * allocators of sanitizers are known for that. */
     while (sem_wait(&keeper->running) && errno == EINTR)
         ;
     return keeper;

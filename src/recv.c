@@ -10,9 +10,6 @@
 #include <limits.h>
 #include <string.h>
 
-/* A batch lets senders go on after this many messages. */
-#define BATCH_UNANNOUNCED 32u
-
 /* How often to look again for orphans that others snatch away: more often, and somebody writes nonsense. */
 #define ORPHAN_ROUNDS 1000
 
@@ -200,11 +197,6 @@ static void finish(struct receiving *op)
         chan__event_notify_after_store(&seg_hot(s)->data_event, INT_MAX);
 }
 
-static int64_t user_deadline(int64_t deadline_ns)
-{
-    return deadline_ns < 0 ? 0 : deadline_ns;
-}
-
 static int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                         int64_t deadline_ns, uint32_t *unannounced)
 {
@@ -256,7 +248,7 @@ int chan_recv_timeout(struct chan_receiver *rx, void *buffer, size_t capacity, s
 int chan_recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                     int64_t deadline_ns)
 {
-    return recv_until(rx, buffer, capacity, size, user_deadline(deadline_ns));
+    return recv_until(rx, buffer, capacity, size, chan__user_deadline(deadline_ns));
 }
 
 static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages, size_t count,
@@ -308,7 +300,7 @@ ssize_t chan_recv_many_timeout(struct chan_receiver *rx, struct iovec *messages,
 ssize_t chan_recv_many_until(struct chan_receiver *rx, struct iovec *messages, size_t count,
                              int64_t deadline_ns)
 {
-    return recv_many_until(rx, messages, count, user_deadline(deadline_ns));
+    return recv_many_until(rx, messages, count, chan__user_deadline(deadline_ns));
 }
 
 /* With all holds out, a message there is -ENOBUFS, and none is waited for as usual. */
@@ -375,7 +367,7 @@ int chan_recv_view_timeout(struct chan_receiver *rx, struct chan_view *view, int
 
 int chan_recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
 {
-    return recv_view_until(rx, view, user_deadline(deadline_ns));
+    return recv_view_until(rx, view, chan__user_deadline(deadline_ns));
 }
 
 /* view->hold is the hold cell + 1, so that a zeroed view is no view. Its address tells it from other

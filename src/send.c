@@ -13,9 +13,6 @@
 /* Above this, look whether there is room before copying; below, copying is cheaper than looking twice. */
 #define LOOK_FIRST_BYTES 512u
 
-/* A batch lets receivers begin after this many messages. */
-#define BATCH_UNANNOUNCED 32u
-
 /* A message on its way into the channel: first its memory, then its place. */
 struct sending {
     struct chan_sender *tx;
@@ -112,11 +109,6 @@ static int attempt_put(void *operation)
     return result;
 }
 
-static int64_t user_deadline(int64_t deadline_ns)
-{
-    return deadline_ns < 0 ? 0 : deadline_ns;
-}
-
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
                      uint32_t *unannounced)
 {
@@ -160,7 +152,7 @@ int chan_send_timeout(struct chan_sender *tx, const void *data, size_t size, int
 
 int chan_send_until(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
 {
-    return send_until(tx, data, size, user_deadline(deadline_ns));
+    return send_until(tx, data, size, chan__user_deadline(deadline_ns));
 }
 
 static void announce(struct chan_sender *tx, uint32_t *unannounced)
@@ -222,7 +214,7 @@ ssize_t chan_send_many_timeout(struct chan_sender *tx, const struct iovec *messa
 ssize_t chan_send_many_until(struct chan_sender *tx, const struct iovec *messages, size_t count,
                              int64_t deadline_ns)
 {
-    return send_many_until(tx, messages, count, user_deadline(deadline_ns));
+    return send_many_until(tx, messages, count, chan__user_deadline(deadline_ns));
 }
 
 static int attempt_memory(void *operation)
@@ -282,7 +274,7 @@ int chan_reserve_timeout(struct chan_sender *tx, size_t size, struct chan_loan *
 
 int chan_reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *loan, int64_t deadline_ns)
 {
-    return reserve_until(tx, size, loan, user_deadline(deadline_ns));
+    return reserve_until(tx, size, loan, chan__user_deadline(deadline_ns));
 }
 
 /* loan->hold is the hold cell + 1, so that a zeroed loan is no loan. Its address tells it from other
@@ -342,7 +334,7 @@ int chan_commit_timeout(struct chan_sender *tx, struct chan_loan *loan, size_t s
 
 int chan_commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
 {
-    return commit_until(tx, loan, size, user_deadline(deadline_ns));
+    return commit_until(tx, loan, size, chan__user_deadline(deadline_ns));
 }
 
 int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
