@@ -14,7 +14,7 @@ enum hold_state { HOLD_SPARE = 0, HOLD_HELD = 1, HOLD_ORPHAN = 2 };
 
 static inline uint64_t cell_word(const struct geometry *g, uint64_t turn, uint64_t block)
 {
-    return turn << (g->block_bits + 1) | (block + 1);
+    return turn * g->turn_unit | (block + 1);
 }
 
 static inline uint64_t cell_turn(const struct geometry *g, uint64_t word)
@@ -25,33 +25,31 @@ static inline uint64_t cell_turn(const struct geometry *g, uint64_t word)
 /* How far the cell's turn is ahead of `turn`; negative if it is behind. */
 static inline int64_t cell_ahead(const struct geometry *g, uint64_t word, uint64_t turn)
 {
-    unsigned unused = g->block_bits + 1;
-    return (int64_t)((word >> unused << unused) - (turn << unused)) >> unused;
+    return (int64_t)((word & -g->turn_unit) - turn * g->turn_unit) >> (g->block_bits + 1);
 }
 
 /* True if the cell is in that turn. */
 static inline bool cell_is_in(const struct geometry *g, uint64_t word, uint64_t turn)
 {
-    unsigned unused = g->block_bits + 1;
-    return (word - (turn << unused)) >> unused == 0;
+    return !((word ^ turn * g->turn_unit) & -g->turn_unit);
+}
+
+/* True if the cell is in that turn and not sealed. */
+static inline bool cell_is_open_in(const struct geometry *g, uint64_t word, uint64_t turn)
+{
+    return !((word ^ turn * g->turn_unit) & ~g->block_mask);
 }
 
 /* The word, some turns on, with the block of another word; a seal stays. */
 static inline uint64_t cell_exchanged(const struct geometry *g, uint64_t word, uint64_t turns, uint64_t other)
 {
-    uint64_t blocks = (UINT64_C(1) << g->block_bits) - 1;
-    return ((word & ~blocks) + (turns << (g->block_bits + 1))) | (other & blocks);
+    return ((word & ~g->block_mask) + turns * g->turn_unit) | (other & g->block_mask);
 }
 
 /* Not a block of the segment, but some number beyond, if the word is nonsense. */
 static inline uint64_t cell_block(const struct geometry *g, uint64_t word)
 {
-    return (word & ((UINT64_C(1) << g->block_bits) - 1)) - 1;
-}
-
-static inline uint64_t cell_seal(const struct geometry *g)
-{
-    return UINT64_C(1) << g->block_bits;
+    return (word & g->block_mask) - 1;
 }
 
 static inline enum hold_state hold_state(const struct geometry *g, uint64_t word)
@@ -59,11 +57,22 @@ static inline enum hold_state hold_state(const struct geometry *g, uint64_t word
     return (enum hold_state)(cell_turn(g, word) & 3);
 }
 
-/* The next turn of a hold cell that has this state. */
-static inline uint64_t hold_next_turn(uint64_t turn, enum hold_state state)
+static inline bool hold_is_spare(const struct geometry *g, uint64_t word)
 {
-    uint64_t round = turn & ~UINT64_C(3);
-    return round + (uint64_t)state + ((uint64_t)state > (turn & 3) ? 0 : 4);
+    return !(word & 3 * g->turn_unit);
+}
+
+/* Turns that an exchange moves a hold cell on from SPARE: to HELD, or once round to SPARE again. */
+static inline uint64_t hold_turns(enum intent_kind kind)
+{
+    return kind == INTENT_TAKE || kind == INTENT_REDELIVER ? 1 : 4;
+}
+
+/* The word of a hold cell at its next turn that has this state. */
+static inline uint64_t hold_changed(const struct geometry *g, uint64_t word, enum hold_state state)
+{
+    uint64_t now = cell_turn(g, word) & 3, next = (uint64_t)state;
+    return word + (next > now ? next - now : next + 4 - now) * g->turn_unit;
 }
 
 /* Cells are numbered ring cells first, then the hold cells of record 0, of record 1, ... */

@@ -176,6 +176,9 @@ struct geometry {
     uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
     unsigned block_bits; /* of a cell word, for the block number */
     unsigned index_bits; /* of a hint, for the cell's index */
+    uint64_t block_mask; /* those block_bits */
+    uint64_t seal;       /* the bit above them */
+    uint64_t turn_unit;  /* the bit above that: one turn */
 };
 
 /* Fill in everything that follows from the first three lines of `g`. -EINVAL: out of range; -EFBIG. */

@@ -22,7 +22,7 @@ static bool was_seen(const struct segment *s, uint32_t except, uint64_t new, uin
         if (number == except)
             continue;
         uint64_t old = load_acquire(&record->intent_old); /* INTENT, OWNER */
-        if ((old & ~cell_seal(&s->g)) != (new & ~cell_seal(&s->g)))
+        if ((old & ~s->g.seal) != (new & ~s->g.seal))
             continue;
         uint64_t where = load_acquire(&record->intent_where);
         /* Unchanged: the place belongs to that word. Words never come back, and intent_old is 0 while a
@@ -81,16 +81,13 @@ static void finish_exchange(const struct segment *s, uint32_t number, const stru
 {
     const struct geometry *g = &s->g;
     atomic_u64 *hold = &seg_record(s, number)->holds[i->hold];
-    uint64_t got = cell_block(g, i->old);
-    atomic_u64 *owner = &seg_block(s, got)->owner;
+    atomic_u64 *owner = &seg_block(s, cell_block(g, i->old))->owner;
     uint64_t owner_now = load_acquire(owner);
     if (load_acquire(hold) != i->held)
         return;
     if (!owner_is(owner_now, number))
         cas_acq_rel_u64(owner, owner_now, owner_next(owner_now, number));
-    bool holds_message = i->kind == INTENT_TAKE || i->kind == INTENT_REDELIVER;
-    uint64_t turn = hold_next_turn(cell_turn(g, i->held), holds_message ? HOLD_HELD : HOLD_SPARE);
-    cas_acq_rel_u64(hold, i->held, cell_word(g, turn, got));
+    cas_acq_rel_u64(hold, i->held, cell_exchanged(g, i->held, hold_turns(i->kind), i->old));
 }
 
 static void repair_exchange(const struct segment *s, uint32_t number, uint64_t status)
@@ -144,8 +141,7 @@ static uint32_t give_back_messages(const struct segment *s, uint32_t number, uin
         uint64_t word = load_acquire(&record->holds[hold]); /* ACK */
         if (hold_state(g, word) != HOLD_HELD || !is_still(record, status))
             continue;
-        uint64_t turn = hold_next_turn(cell_turn(g, word), HOLD_ORPHAN);
-        given += cas_acq_rel_u64(&record->holds[hold], word, cell_word(g, turn, cell_block(g, word)));
+        given += cas_acq_rel_u64(&record->holds[hold], word, hold_changed(g, word, HOLD_ORPHAN));
     }
     /* Also for those that another repairer turned before it was killed. */
     if (chan__holds_count(s, number, HOLD_ORPHAN))

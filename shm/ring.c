@@ -164,39 +164,32 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
     return 0;
 }
 
-/* Turns that a hold cell moves on from SPARE: to HELD, or once round to SPARE again. */
-static inline uint64_t hold_turns(enum intent_kind kind)
-{
-    return kind == INTENT_TAKE || kind == INTENT_REDELIVER ? 1 : 4;
-}
-
 /* The exchange, whatever the cell. `turns` is how far it moves the cell; on the hot paths that and `kind` are
  * constants. */
 static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *cell, uint64_t old,
-                            uint64_t turns, uint32_t hold, enum intent_kind kind)
+                            uint64_t turns, const struct held *spare, enum intent_kind kind)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
     struct seg_record *record = party->record;
-    uint64_t held = load_acquire(&record->holds[hold]); /* REDELIVER */
-    uint64_t spare = cell_block(g, held), got = cell_block(g, old);
-    if (spare >= g->blocks || got >= g->blocks)
+    uint64_t got = cell_block(g, old);
+    if (got >= g->blocks)
         return false; /* corrupt: the caller's next walk says so, or gives up counting steps */
     struct seg_block *got_block = seg_block(s, got);
-    uint64_t new = cell_exchanged(g, old, turns, held);
-    uint64_t now_held = cell_exchanged(g, held, hold_turns(kind), old);
+    uint64_t new = cell_exchanged(g, old, turns, spare->word);
+    uint64_t now_held = cell_exchanged(g, spare->word, hold_turns(kind), old);
     uint64_t count = load_relaxed(chan__counter_of(record, kind));
 
-    chan__owner_ensure(seg_block(s, spare), party->number);
-    store_release(&record->intent_where, intent_where(number, hold, kind));
+    chan__owner_ensure(spare->block, party->number);
+    store_release(&record->intent_where, intent_where(number, spare->hold, kind));
     store_relaxed(&record->intent_new, new);
-    store_relaxed(&record->intent_held, held);
+    store_relaxed(&record->intent_held, spare->word);
     store_relaxed(&record->intent_count, count);
     store_release(&record->intent_old, old);     /* INTENT */
     bool done = cas_seq_cst_u64(cell, old, new); /* PUBLISH, SLEEP */
     if (done) {
         chan__owner_take(got_block, party->number);
-        store_release(&record->holds[hold], now_held);
+        store_release(&record->holds[spare->hold], now_held);
         store_release(chan__counter_of(record, kind), count + 1);
     }
     store_release(&record->intent_old, 0); /* OWNER */
@@ -204,37 +197,38 @@ static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *ce
 }
 
 /* In a ring cell every exchange is one turn. */
-static inline bool exchange_in_ring(struct party *party, uint64_t old, uint32_t hold, enum intent_kind kind)
+static inline bool exchange_in_ring(struct party *party, uint64_t old, const struct held *spare,
+                                    enum intent_kind kind)
 {
     uint32_t index = party->cursor.index;
-    return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, hold, kind);
+    return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, spare, kind);
 }
 
-bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, uint32_t hold,
+bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                            enum intent_kind kind)
 {
     /* From ORPHAN, 4k + 2, to SPARE, 4k + 4. */
-    return exchange(party, cell, seg_cell(party->segment, cell), old, 2, hold, kind);
+    return exchange(party, cell, seg_cell(party->segment, cell), old, 2, spare, kind);
 }
 
-/* Where nobody else sends or receives, the cursor is where the walk would end. */
-static inline int step_or_walk(struct party *party, enum side side, uint64_t *word)
-{
-    *word = load_acquire(seg_ring_cell(party->segment, party->cursor.index)); /* PUBLISH */
-    return is_ready(&party->segment->g, side, party->cursor, *word)
-               ? 0
-               : walk(party->segment, side, &party->cursor, word);
-}
-
-static inline int find_room(struct party *party, uint64_t *word)
+static int walk_to_room(struct party *party, uint64_t *word)
 {
     const struct geometry *g = &party->segment->g;
-    int result = step_or_walk(party, TAIL, word);
+    int result = walk(party->segment, TAIL, &party->cursor, word);
     if (result)
         return result;
-    if (*word & cell_seal(g))
+    if (*word & g->seal)
         return -EPIPE;
     return is_ready(g, TAIL, party->cursor, *word) ? 0 : -EAGAIN;
+}
+
+/* Where nobody else sends, the cursor is where the walk would end. */
+static inline int find_room(struct party *party, uint64_t *word)
+{
+    *word = load_acquire(seg_ring_cell(party->segment, party->cursor.index)); /* PUBLISH */
+    if (cell_is_open_in(&party->segment->g, *word, 2 * party->cursor.lap + TAIL))
+        return 0;
+    return walk_to_room(party, word);
 }
 
 int chan__ring_has_room(struct party *party)
@@ -244,11 +238,10 @@ int chan__ring_has_room(struct party *party)
 }
 
 /* Fetch a block ready for writing: whoever gets it writes its owner word, and the sender its message. */
-static inline void prefetch_block(const struct segment *s, uint64_t block)
+static inline void prefetch_block(const struct seg_block *block)
 {
-    unsigned char *bytes = (unsigned char *)seg_block(s, block);
-    prefetch_for_write(bytes);
-    prefetch_for_write(bytes + 64);
+    prefetch_for_write(block);
+    prefetch_for_write((const unsigned char *)block + 64);
 }
 
 /* Fetch the block that this side will own some positions further on: every message crosses from one
@@ -263,10 +256,10 @@ static inline void prefetch_ahead(const struct segment *s, enum side side, struc
     uint64_t word = load_relaxed(seg_ring_cell(s, at.index));
     uint64_t block = cell_block(g, word);
     if (is_ready(g, side, at, word) && block < g->blocks)
-        prefetch_block(s, block);
+        prefetch_block(seg_block(s, block));
 }
 
-int chan__ring_put(struct party *party, uint32_t hold)
+int chan__ring_put(struct party *party, const struct held *spare)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -275,7 +268,7 @@ int chan__ring_put(struct party *party, uint32_t hold)
         int result = find_room(party, &word);
         if (result)
             return result;
-        if (exchange_in_ring(party, word, hold, INTENT_SEND)) {
+        if (exchange_in_ring(party, word, spare, INTENT_SEND)) {
             prefetch_ahead(s, TAIL, party->cursor);
             move_hint(g, &seg_hot(s)->tail_hint, party->cursor);
             party->cursor = next_of(g, party->cursor);
@@ -285,13 +278,22 @@ int chan__ring_put(struct party *party, uint32_t hold)
     return -EBADMSG;
 }
 
-static inline int find_message(struct party *party, uint64_t *word)
+static int walk_to_message(struct party *party, uint64_t *word)
 {
     const struct geometry *g = &party->segment->g;
-    int result = step_or_walk(party, HEAD, word);
+    int result = walk(party->segment, HEAD, &party->cursor, word);
     if (result || is_ready(g, HEAD, party->cursor, *word))
         return result;
-    return *word & cell_seal(g) ? -EPIPE : -EAGAIN;
+    return *word & g->seal ? -EPIPE : -EAGAIN;
+}
+
+/* As find_room(). */
+static inline int find_message(struct party *party, uint64_t *word)
+{
+    *word = load_acquire(seg_ring_cell(party->segment, party->cursor.index)); /* PUBLISH */
+    if (is_ready(&party->segment->g, HEAD, party->cursor, *word))
+        return 0;
+    return walk_to_message(party, word);
 }
 
 int chan__ring_has_message(struct party *party)
@@ -300,8 +302,8 @@ int chan__ring_has_message(struct party *party)
     return find_message(party, &word);
 }
 
-static inline int take(struct party *party, uint32_t hold, enum intent_kind kind, uint64_t limit,
-                       uint64_t *size)
+static inline int take(struct party *party, const struct held *spare, enum intent_kind kind, uint64_t limit,
+                       struct message *out)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -310,41 +312,41 @@ static inline int take(struct party *party, uint32_t hold, enum intent_kind kind
         int result = find_message(party, &word);
         if (result)
             return result;
-        uint64_t block = cell_block(g, word);
-        if (block >= g->blocks)
+        uint64_t number = cell_block(g, word);
+        if (number >= g->blocks)
             return -EBADMSG;
-        prefetch_block(s, block);
+        struct seg_block *block = seg_block(s, number);
+        prefetch_block(block);
+        *out = (struct message){.block = block, .number = (uint32_t)number};
         if (limit < g->message_size) {
             /* Read before the block is ours: if the cell still has the same word afterwards, nobody has
              * touched it. */
-            uint64_t bytes = load_acquire(&seg_block(s, block)->size);
-            if (bytes > limit) {
+            out->size = load_acquire(&block->size);
+            if (out->size > limit) {
                 if (load_relaxed(seg_ring_cell(s, party->cursor.index)) != word)
                     continue;
-                *size = bytes;
                 return -EMSGSIZE;
             }
         }
-        if (exchange_in_ring(party, word, hold, kind)) {
+        if (exchange_in_ring(party, word, spare, kind)) {
             prefetch_ahead(s, HEAD, party->cursor);
             move_hint(g, &seg_hot(s)->head_hint, party->cursor);
             party->cursor = next_of(g, party->cursor);
-            *size = load_relaxed(&seg_block(s, block)->size);
+            out->size = load_relaxed(&block->size);
             return 0;
         }
     }
     return -EBADMSG;
 }
 
-int chan__ring_take(struct party *party, uint32_t hold, uint64_t limit, uint64_t *size)
+int chan__ring_take(struct party *party, const struct held *spare, uint64_t limit, struct message *out)
 {
-    return take(party, hold, INTENT_TAKE, limit, size);
+    return take(party, spare, INTENT_TAKE, limit, out);
 }
 
-int chan__ring_discard(struct party *party, uint32_t hold)
+int chan__ring_discard(struct party *party, const struct held *spare, struct message *out)
 {
-    uint64_t size;
-    return take(party, hold, INTENT_DISCARD, UINT64_MAX, &size);
+    return take(party, spare, INTENT_DISCARD, UINT64_MAX, out);
 }
 
 int chan__ring_seal(const struct segment *s)
@@ -358,7 +360,7 @@ int chan__ring_seal(const struct segment *s)
             return result;
         /* Whoever fills or empties this cell first changes its word: the seal lands at the tail or not at
          * all. */
-        if (word & cell_seal(g) || cas_seq_cst_u64(seg_ring_cell(s, at.index), word, word | cell_seal(g)))
+        if (word & g->seal || cas_seq_cst_u64(seg_ring_cell(s, at.index), word, word | g->seal))
             return 0;
     }
     return -EBADMSG;
@@ -366,10 +368,8 @@ int chan__ring_seal(const struct segment *s)
 
 static void hold_change(struct party *party, uint32_t hold, enum hold_state state)
 {
-    const struct geometry *g = &party->segment->g;
-    uint64_t word = load_relaxed(&party->record->holds[hold]);
-    uint64_t turn = hold_next_turn(cell_turn(g, word), state);
-    store_release(&party->record->holds[hold], cell_word(g, turn, cell_block(g, word))); /* ACK */
+    atomic_u64 *cell = &party->record->holds[hold];
+    store_release(cell, hold_changed(&party->segment->g, load_relaxed(cell), state)); /* ACK */
 }
 
 void chan__hold_release(struct party *party, uint32_t hold)

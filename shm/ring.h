@@ -6,10 +6,27 @@
 
 #include "shm/cell.h"
 
+#include <errno.h>
+
 /* A place in the endless sequence of messages. */
 struct cursor {
     uint64_t lap; /* from 1 */
     uint32_t index;
+};
+
+/* A hold cell of one's own, its word, and the block in it. */
+struct held {
+    uint32_t hold;
+    uint32_t number; /* of the block */
+    uint64_t word;
+    struct seg_block *block;
+};
+
+/* A message taken out of the ring, or found there. */
+struct message {
+    struct seg_block *block;
+    uint32_t number;
+    uint64_t size; /* as its block says: to be checked before use */
 };
 
 /* What an attached endpoint needs to take part. Private to its process; one thread at a time. */
@@ -34,9 +51,8 @@ int chan__ring_head(const struct segment *s, struct cursor *out);
 /* Messages in the ring, and the position of the oldest. */
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length);
 
-/* Take what is in an ORPHAN cell that holds `old`, in exchange for the spare block of `hold`, as `kind`
- * says. False: the cell has changed, nothing happened. */
-bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, uint32_t hold,
+/* Take what is in an ORPHAN cell that holds `old` in exchange for the spare block, as `kind` says. False: the cell has changed, nothing happened. */
+bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                            enum intent_kind kind);
 
 /* The record's counter that exchanges of a kind raise. */
@@ -60,20 +76,19 @@ static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum inten
 /* Whether a put could succeed now: 0, or what chan__ring_put() would say. */
 int chan__ring_has_room(struct party *party);
 
-/* Send the message in the block of `hold`, which has another, spare block afterwards.
+/* Send the message in the spare block; the hold has another, spare block afterwards.
  * -EAGAIN: full. -EPIPE: sealed. -EBADMSG. */
-int chan__ring_put(struct party *party, uint32_t hold);
+int chan__ring_put(struct party *party, const struct held *spare);
 
 /* Whether a take could succeed now: 0, or what chan__ring_take() would say. */
 int chan__ring_has_message(struct party *party);
 
-/* Take the oldest message in exchange for the spare block of `hold`, if it is no larger than `limit`;
- * *size is what its block says, also with -EMSGSIZE, and to be checked before use. -EAGAIN: empty. -EPIPE:
- * empty and sealed. -EMSGSIZE: stays. -EBADMSG. */
-int chan__ring_take(struct party *party, uint32_t hold, uint64_t limit, uint64_t *size);
+/* Take the oldest message in exchange for the spare block, if it is no larger than `limit`. *out is set also
+ * with -EMSGSIZE. -EAGAIN: empty. -EPIPE: empty and sealed. -EMSGSIZE: stays. -EBADMSG. */
+int chan__ring_take(struct party *party, const struct held *spare, uint64_t limit, struct message *out);
 
-/* Take the oldest message to throw it away; `hold` has its block then. Errors as above. */
-int chan__ring_discard(struct party *party, uint32_t hold);
+/* Take the oldest message to throw it away; the hold has its block then. Errors as above. */
+int chan__ring_discard(struct party *party, const struct held *spare, struct message *out);
 
 /* End the sequence at its tail. Idempotent. */
 int chan__ring_seal(const struct segment *s);
@@ -84,13 +99,14 @@ void chan__hold_release(struct party *party, uint32_t hold);
 /* The receiver gives the message in `hold` back unread: chan__orphans_announce() makes it known. */
 void chan__hold_orphan(struct party *party, uint32_t hold);
 
-/* The block in a hold cell; NULL if the segment is corrupt. */
-static inline struct seg_block *chan__hold_block(const struct party *party, uint32_t hold, uint32_t *number)
+/* What is in a hold cell; nobody but its owner changes one that is SPARE or HELD. -EBADMSG. */
+static inline int chan__hold_read(const struct party *party, uint32_t hold, struct held *out)
 {
     const struct segment *s = party->segment;
-    uint64_t block = cell_block(&s->g, load_acquire(&party->record->holds[hold])); /* REDELIVER */
-    *number = (uint32_t)block;
-    return block < s->g.blocks ? seg_block(s, block) : NULL;
+    uint64_t word = load_acquire(&party->record->holds[hold]); /* REDELIVER */
+    uint64_t number = cell_block(&s->g, word);
+    *out = (struct held){hold, (uint32_t)number, word, seg_block(s, number)};
+    return number < s->g.blocks ? 0 : -EBADMSG;
 }
 
 #endif

@@ -160,6 +160,13 @@ static void fill_cells(struct segment *s)
     }
 }
 
+static void use_mapping(struct segment *s, void *base)
+{
+    s->base = base;
+    s->cells = (void *)(s->base + s->g.cells_at);
+    s->blocks = s->base + s->g.blocks_at;
+}
+
 int chan__segment_create(const char *directory, const struct geometry *g, const struct segment_facts *facts,
                          struct segment *out)
 {
@@ -178,7 +185,7 @@ int chan__segment_create(const char *directory, const struct geometry *g, const 
             result = errno == EAGAIN ? -ENOMEM : -errno;
     }
     if (!result) {
-        s.base = base;
+        use_mapping(&s, base);
         fill_header(&s, facts);
         fill_cells(&s);
         if (getrandom(seg_header(&s)->id, sizeof seg_header(&s)->id, 0) !=
@@ -303,7 +310,7 @@ int chan__segment_map(int fd, bool read_only, struct segment *out)
                       MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
         return errno == EAGAIN ? -ENOMEM : -errno; /* EAGAIN: more than may be locked, after mlockall() */
-    s.base = base;
+    use_mapping(&s, base);
     *out = s;
     return 0;
 }

@@ -10,7 +10,9 @@
 
 struct segment {
     unsigned char *base; /* the mapping of g.total_bytes */
-    struct geometry g;   /* validated once; geometry in the segment is never read again */
+    atomic_u64 *cells;   /* in it: those of the ring */
+    unsigned char *blocks;
+    struct geometry g; /* validated once; geometry in the segment is never read again */
     int fd;
     dev_t device; /* of the object: programs that close all descriptors make `fd` somebody else's number */
     ino_t inode;
@@ -72,12 +74,12 @@ static inline struct seg_record *seg_record(const struct segment *s, uint64_t re
 
 static inline atomic_u64 *seg_ring_cell(const struct segment *s, uint64_t index)
 {
-    return (void *)(s->base + s->g.cells_at + index * 8);
+    return &s->cells[index];
 }
 
 static inline struct seg_block *seg_block(const struct segment *s, uint64_t block)
 {
-    return (void *)(s->base + s->g.blocks_at + block * s->g.block_bytes);
+    return (void *)(s->blocks + block * s->g.block_bytes);
 }
 
 static inline atomic_u64 *seg_unit(const struct segment *s, uint64_t unit)

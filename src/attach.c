@@ -161,11 +161,11 @@ static void drop_holds(struct handle *h)
     uint32_t first = hold_first(g, h->endpoint.role);
     bool orphaned = false;
     for (uint32_t hold = first; h->open && hold < first + g->role_cells; hold++) {
-        uint32_t block;
-        if (!(h->open & hold_bit(h, hold)) || !chan__hold_block(&h->endpoint.party, hold, &block))
+        struct held held;
+        if (!(h->open & hold_bit(h, hold)) || chan__hold_read(&h->endpoint.party, hold, &held))
             continue;
         if (h->endpoint.role == CHAN_ROLE_SENDER) {
-            (void)chan__arena_free(s, block);
+            (void)chan__arena_free(s, held.number);
         } else {
             chan__hold_orphan(&h->endpoint.party, hold);
             orphaned = true;

@@ -33,6 +33,8 @@ struct handle {
     uint32_t hold;       /* the hold cell that copying calls used last */
     uint64_t open;       /* bit i: hold cell first + i has an open loan or view */
     uint32_t spins;      /* learnt: how long spinning is worth it */
+    uint32_t pause;      /* learnt: how long to pause first */
+    uint64_t moved;      /* messages of the record's when this endpoint last waited */
     enum spinning spinning;
     atomic_flag in_use; /* checked builds: a call is running */
 };
@@ -96,17 +98,15 @@ static inline uint64_t hold_bit(const struct handle *h, uint32_t hold)
     return UINT64_C(1) << (hold - hold_first(&h->chan->segment.g, h->endpoint.role));
 }
 
-/* A SPARE hold cell with no open loan or view; -ENOBUFS. */
-static inline int chan__handle_spare_hold(struct handle *h, uint32_t *hold)
+/* A SPARE hold cell with no open loan or view. -ENOBUFS -EBADMSG. */
+static inline int chan__handle_spare(struct handle *h, struct held *out)
 {
     const struct geometry *g = &h->chan->segment.g;
-    uint32_t first = hold_first(g, h->endpoint.role);
     for (uint32_t tries = 0; tries < g->role_cells; tries++) {
-        uint64_t word = load_acquire(&h->endpoint.party.record->holds[h->hold]); /* REDELIVER */
-        if (!(h->open & hold_bit(h, h->hold)) && hold_state(g, word) == HOLD_SPARE) {
-            *hold = h->hold;
-            return 0;
-        }
+        int result = chan__hold_read(&h->endpoint.party, h->hold, out);
+        if (result || (hold_is_spare(g, out->word) && !(h->open && h->open & hold_bit(h, h->hold))))
+            return result;
+        uint32_t first = hold_first(g, h->endpoint.role);
         h->hold = h->hold + 1 == first + g->role_cells ? first : h->hold + 1;
     }
     return -ENOBUFS;

@@ -16,10 +16,10 @@
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
 struct receiving {
     struct chan_receiver *rx;
-    uint64_t limit; /* largest message to be taken */
-    uint64_t size;  /* of the message; also of one that was over the limit */
-    uint32_t hold;
-    uint32_t *unannounced; /* NULL: wake a sender at once; else count the places it is not told of yet */
+    uint64_t limit;         /* largest message to be taken */
+    struct message message; /* the size also of one that was over the limit */
+    uint32_t hold;          /* where the message is */
+    uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
 };
 
 static struct segment *segment_of(const struct chan_receiver *rx)
@@ -30,13 +30,14 @@ static struct segment *segment_of(const struct chan_receiver *rx)
 /* Throw an orphan away that has been delivered too often. */
 static int discard_orphan(struct handle *h, uint32_t cell, uint64_t word)
 {
-    uint32_t hold, number;
-    int result = chan__handle_spare_hold(h, &hold);
+    const struct segment *s = &h->chan->segment;
+    struct held spare;
+    int result = chan__handle_spare(h, &spare);
     if (result)
         return result;
-    if (chan__exchange_orphan(&h->endpoint.party, cell, word, hold, INTENT_DISCARD_ORPHAN) &&
-        chan__hold_block(&h->endpoint.party, hold, &number) && chan__arena_free(&h->chan->segment, number))
-        chan__event_notify_after_store(&seg_hot(&h->chan->segment)->space_event, INT_MAX);
+    if (chan__exchange_orphan(&h->endpoint.party, cell, word, &spare, INTENT_DISCARD_ORPHAN) &&
+        chan__arena_free(s, (uint32_t)cell_block(&s->g, word)))
+        chan__event_notify_after_store(&seg_hot(s)->space_event, INT_MAX);
     return -EAGAIN;
 }
 
@@ -45,8 +46,7 @@ static bool take_own_orphan(struct receiving *op, uint32_t hold, uint64_t word)
 {
     const struct geometry *g = &segment_of(op->rx)->g;
     struct seg_record *record = op->rx->handle.endpoint.party.record;
-    uint64_t turn = hold_next_turn(cell_turn(g, word), HOLD_HELD);
-    if (!cas_acq_rel_u64(&record->holds[hold], word, cell_word(g, turn, cell_block(g, word))))
+    if (!cas_acq_rel_u64(&record->holds[hold], word, hold_changed(g, word, HOLD_HELD)))
         return false;
     store_relaxed(&record->redelivered, load_relaxed(&record->redelivered) + 1);
     op->hold = hold;
@@ -54,7 +54,7 @@ static bool take_own_orphan(struct receiving *op, uint32_t hold, uint64_t word)
 }
 
 /* -EAGAIN: there was none, or somebody else was faster. */
-static int take_orphan(struct receiving *op)
+__attribute__((noinline)) static int take_orphan(struct receiving *op)
 {
     struct handle *h = &op->rx->handle;
     const struct segment *s = segment_of(op->rx);
@@ -64,25 +64,28 @@ static int take_orphan(struct receiving *op)
     if (!chan__orphans_find_in(s, h->endpoint.party.number, &cell, &word) &&
         !chan__orphans_find(s, &cell, &word))
         return -EAGAIN;
-    if (cell_block(&s->g, word) >= s->g.blocks)
+    uint64_t number = cell_block(&s->g, word);
+    if (number >= s->g.blocks)
         return -EBADMSG;
-    struct seg_block *block = seg_block(s, cell_block(&s->g, word));
+    struct seg_block *block = seg_block(s, number);
     uint64_t size = load_acquire(&block->size);
     uint32_t deliveries = load_acquire(&block->deliveries);
     if (load_acquire(seg_cell(s, cell)) != word)
         return -EAGAIN;
     if (s->g.max_deliveries && deliveries >= s->g.max_deliveries)
         return discard_orphan(h, cell, word);
-    op->size = size;
+    op->message = (struct message){block, (uint32_t)number, size};
     if (size > op->limit)
         return -EMSGSIZE;
     uint32_t own = hold_cell_number(&s->g, h->endpoint.party.number, 0);
     if (cell >= own && cell - own < 2 * s->g.role_cells)
         return take_own_orphan(op, cell - own, word) ? 0 : -EAGAIN;
-    int result = chan__handle_spare_hold(h, &op->hold);
+    struct held spare;
+    int result = chan__handle_spare(h, &spare);
     if (result)
         return result;
-    return chan__exchange_orphan(&h->endpoint.party, cell, word, op->hold, INTENT_REDELIVER) ? 0 : -EAGAIN;
+    op->hold = spare.hold;
+    return chan__exchange_orphan(&h->endpoint.party, cell, word, &spare, INTENT_REDELIVER) ? 0 : -EAGAIN;
 }
 
 /* True if another endpoint has a message in its hands, whose death would bring it back. */
@@ -115,10 +118,12 @@ static void announce_space(const struct segment *s, uint32_t places)
 static int take_from_ring(struct receiving *op)
 {
     struct handle *h = &op->rx->handle;
-    int result = chan__handle_spare_hold(h, &op->hold);
+    struct held spare;
+    int result = chan__handle_spare(h, &spare);
     if (result)
         return chan__ring_has_message(&h->endpoint.party) == 0 ? result : -EAGAIN;
-    result = chan__ring_take(&h->endpoint.party, op->hold, op->limit, &op->size);
+    op->hold = spare.hold;
+    result = chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
     /* With payload units, the one sender woken might be waiting for units while another waits for just
      * this cell. */
     if (!result)
@@ -167,16 +172,15 @@ static int attempt_take(void *operation)
 }
 
 /* The message of a taken hold; counts the delivery. NULL: the segment is corrupt, the message is dropped. */
-static const unsigned char *delivered(struct receiving *op, struct seg_block **block)
+static const unsigned char *delivered(struct receiving *op)
 {
-    uint32_t number;
-    *block = chan__hold_block(&op->rx->handle.endpoint.party, op->hold, &number);
-    bool sound = *block && op->size <= segment_of(op->rx)->g.message_size && op->size <= op->limit;
-    unsigned char *payload = sound ? chan__payload(segment_of(op->rx), *block, op->size) : NULL;
+    const struct message *m = &op->message;
+    bool sound = m->size <= segment_of(op->rx)->g.message_size && m->size <= op->limit;
+    unsigned char *payload = sound ? chan__payload(segment_of(op->rx), m->block, m->size) : NULL;
     if (!payload)
         chan__hold_release(&op->rx->handle.endpoint.party, op->hold);
     else
-        store_relaxed(&(*block)->deliveries, load_relaxed(&(*block)->deliveries) + 1);
+        store_relaxed(&m->block->deliveries, load_relaxed(&m->block->deliveries) + 1);
     return payload;
 }
 
@@ -186,12 +190,11 @@ static void finish(struct receiving *op)
     struct chan *ch = op->rx->handle.chan;
     struct segment *s = &ch->segment;
     struct party *party = &op->rx->handle.endpoint.party;
-    uint32_t number;
-    bool sound = chan__hold_block(party, op->hold, &number) != NULL;
     chan__hold_release(party, op->hold);
-    if (s->g.units && sound && chan__arena_free(s, number))
+    if (s->g.units && chan__arena_free(s, op->message.number))
         chan__event_notify_after_store(&seg_hot(s)->space_event, INT_MAX);
-    store_relaxed(&party->record->received_bytes, load_relaxed(&party->record->received_bytes) + op->size);
+    store_relaxed(&party->record->received_bytes,
+                  load_relaxed(&party->record->received_bytes) + op->message.size);
     /* Other receivers may be waiting for the end, and that for this message. */
     if (chan__life_state(ch) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
         chan__event_notify_after_store(&seg_hot(s)->data_event, INT_MAX);
@@ -201,18 +204,17 @@ static int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity,
                         int64_t deadline_ns, uint32_t *unannounced)
 {
     struct receiving op = {.rx = rx, .limit = capacity, .unannounced = unannounced};
-    struct seg_block *block;
     int result = chan__wait(&rx->handle, attempt_take, &op, deadline_ns);
     if (!result) {
-        const unsigned char *payload = delivered(&op, &block);
+        const unsigned char *payload = delivered(&op);
         if (!payload)
             return -EBADMSG;
-        if (op.size)
-            memcpy(buffer, payload, op.size);
+        if (op.message.size)
+            memcpy(buffer, payload, op.message.size);
         finish(&op);
     }
     if (size && (!result || result == -EMSGSIZE))
-        *size = op.size;
+        *size = op.message.size;
     return result;
 }
 
@@ -319,17 +321,17 @@ static int attempt_view(void *operation)
 static int open_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
 {
     struct receiving op = {.rx = rx, .limit = UINT64_MAX};
-    struct seg_block *block;
     int result = chan__wait(&rx->handle, attempt_view, &op, deadline_ns);
     if (result)
         return result;
-    const unsigned char *payload = delivered(&op, &block);
+    const unsigned char *payload = delivered(&op);
     if (!payload)
         return -EBADMSG;
+    const struct seg_block *block = op.message.block;
     rx->handle.open |= hold_bit(&rx->handle, op.hold);
     *view = (struct chan_view){
         .data = payload,
-        .size = op.size,
+        .size = op.message.size,
         .deliveries = load_relaxed(&block->deliveries),
         .sender = load_relaxed(&block->sender),
         .sent_ns = (int64_t)load_relaxed(&block->sent_ns),
@@ -370,16 +372,16 @@ int chan_recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64
     return recv_view_until(rx, view, chan__user_deadline(deadline_ns));
 }
 
-/* view->hold is the hold cell + 1, so that a zeroed view is no view. Its address tells it from other
- * receivers' views. */
-static bool is_open_view(const struct chan_receiver *rx, const struct chan_view *view)
+/* The block of an open view; false if it is none. view->hold is the hold cell + 1, so that a zeroed view is
+ * no view. Its address tells it from other receivers' views. */
+static bool find_view(const struct chan_receiver *rx, const struct chan_view *view, struct held *out)
 {
-    uint32_t number, first = segment_of(rx)->g.role_cells;
+    uint32_t first = segment_of(rx)->g.role_cells;
     if (view->hold <= first || view->hold > 2 * first ||
         !(rx->handle.open & hold_bit(&rx->handle, view->hold - 1)))
         return false;
-    struct seg_block *block = chan__hold_block(&rx->handle.endpoint.party, view->hold - 1, &number);
-    return block && chan__payload(segment_of(rx), block, 0) == view->data;
+    return !chan__hold_read(&rx->handle.endpoint.party, view->hold - 1, out) &&
+           chan__payload(segment_of(rx), out->block, 0) == view->data;
 }
 
 int chan_release(struct chan_receiver *rx, struct chan_view *view)
@@ -389,9 +391,10 @@ int chan_release(struct chan_receiver *rx, struct chan_view *view)
     int result = chan__handle_enter(&rx->handle);
     if (result)
         return result;
-    if (is_open_view(rx, view)) {
-        struct receiving op = {.rx = rx, .hold = view->hold - 1, .size = view->size};
-        rx->handle.open &= ~hold_bit(&rx->handle, op.hold);
+    struct held held;
+    if (find_view(rx, view, &held)) {
+        struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
+        rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
         finish(&op);
         *view = (struct chan_view){0};
     } else {
@@ -404,14 +407,15 @@ int chan_release(struct chan_receiver *rx, struct chan_view *view)
 void chan__discard_all(struct handle *h)
 {
     const struct segment *s = &h->chan->segment;
-    uint32_t hold, number, cell;
+    struct held spare;
+    struct message message;
+    uint32_t cell;
     uint64_t word;
     struct party party =
         h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
     party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);
-    while (!chan__handle_spare_hold(h, &hold) && !chan__ring_discard(&party, hold))
-        if (chan__hold_block(&party, hold, &number))
-            (void)chan__arena_free(s, number);
+    while (!chan__handle_spare(h, &spare) && !chan__ring_discard(&party, &spare, &message))
+        (void)chan__arena_free(s, message.number);
     for (uint32_t tries = 0; tries < cell_count(&s->g) && chan__orphans_find(s, &cell, &word); tries++)
         if (discard_orphan(h, cell, word) != -EAGAIN)
             break;

@@ -18,9 +18,7 @@ struct sending {
     struct chan_sender *tx;
     const void *data; /* NULL: a loan, filled by the user */
     size_t size;
-    uint32_t hold;
-    uint32_t number; /* of the block in the hold, once it has memory */
-    struct seg_block *block;
+    struct held spare;
     bool has_memory;
     uint32_t *unannounced; /* NULL: wake a receiver at once; else count what it is not told yet */
 };
@@ -44,13 +42,10 @@ static int check_open(struct chan_sender *tx)
 static int get_memory(struct sending *op)
 {
     const struct segment *s = segment_of(op->tx);
-    op->block = chan__hold_block(&op->tx->handle.endpoint.party, op->hold, &op->number);
-    if (!op->block)
-        return -EBADMSG;
     if (op->size <= s->g.inline_size) {
-        store_relaxed(&op->block->extent_count, 0);
+        store_relaxed(&op->spare.block->extent_count, 0);
     } else {
-        int result = chan__arena_claim(s, op->number, op->size, &op->tx->arena_hint);
+        int result = chan__arena_claim(s, op->spare.number, op->size, &op->tx->arena_hint);
         if (result)
             return result;
     }
@@ -61,14 +56,14 @@ static int get_memory(struct sending *op)
 static void drop_memory(struct sending *op)
 {
     op->has_memory = false;
-    if (chan__arena_free(segment_of(op->tx), op->number))
+    if (chan__arena_free(segment_of(op->tx), op->spare.number))
         chan__event_notify_after_store(&seg_hot(segment_of(op->tx))->space_event, INT_MAX);
 }
 
 /* What goes with every message, written while the block is still private. */
 static int describe(struct sending *op)
 {
-    struct seg_block *block = op->block;
+    struct seg_block *block = op->spare.block;
     unsigned char *payload = chan__payload(segment_of(op->tx), block, op->size);
     if (!payload)
         return -EBADMSG;
@@ -97,7 +92,7 @@ static int attempt_put(void *operation)
             result = describe(op);
     }
     if (!result)
-        result = chan__ring_put(party, op->hold);
+        result = chan__ring_put(party, &op->spare);
     if (!result) {
         struct seg_record *record = party->record;
         store_relaxed(&record->sent_bytes, load_relaxed(&record->sent_bytes) + op->size);
@@ -115,7 +110,7 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
     struct sending op = {.tx = tx, .data = data, .size = size, .unannounced = unannounced};
     if (size > segment_of(tx)->g.message_size)
         return -EMSGSIZE;
-    int result = chan__handle_spare_hold(&tx->handle, &op.hold);
+    int result = chan__handle_spare(&tx->handle, &op.spare);
     if (!result)
         result = chan__wait(&tx->handle, attempt_put, &op, deadline_ns);
     if (result && op.has_memory)
@@ -232,16 +227,16 @@ static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan
         return -EMSGSIZE;
     if ((uint32_t)__builtin_popcountll(tx->handle.open) >= s->g.holds)
         return -ENOBUFS;
-    int result = chan__handle_spare_hold(&tx->handle, &op.hold);
+    int result = chan__handle_spare(&tx->handle, &op.spare);
     if (!result)
         result = chan__wait(&tx->handle, attempt_memory, &op, deadline_ns);
     if (result)
         return result;
-    unsigned char *payload = chan__payload(s, op.block, size);
+    unsigned char *payload = chan__payload(s, op.spare.block, size);
     if (!payload)
         return -EBADMSG;
-    tx->handle.open |= hold_bit(&tx->handle, op.hold);
-    *loan = (struct chan_loan){.data = payload, .size = size, .hold = op.hold + 1};
+    tx->handle.open |= hold_bit(&tx->handle, op.spare.hold);
+    *loan = (struct chan_loan){.data = payload, .size = size, .hold = op.spare.hold + 1};
     return 0;
 }
 
@@ -277,29 +272,27 @@ int chan_reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *lo
     return reserve_until(tx, size, loan, chan__user_deadline(deadline_ns));
 }
 
-/* loan->hold is the hold cell + 1, so that a zeroed loan is no loan. Its address tells it from other
- * senders' loans. */
-static bool is_open_loan(const struct chan_sender *tx, const struct chan_loan *loan)
+/* The block of an open loan; false if it is none. loan->hold is the hold cell + 1, so that a zeroed loan is
+ * no loan. Its address tells it from other senders' loans. */
+static bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan, struct held *out)
 {
-    uint32_t number;
     if (loan->hold < 1 || loan->hold > segment_of(tx)->g.role_cells ||
         !(tx->handle.open & hold_bit(&tx->handle, loan->hold - 1)))
         return false;
-    struct seg_block *block = chan__hold_block(&tx->handle.endpoint.party, loan->hold - 1, &number);
-    return block && chan__payload(segment_of(tx), block, 0) == loan->data;
+    return !chan__hold_read(&tx->handle.endpoint.party, loan->hold - 1, out) &&
+           chan__payload(segment_of(tx), out->block, 0) == loan->data;
 }
 
 static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
 {
-    if (!is_open_loan(tx, loan) || size > loan->size)
+    struct sending op = {.tx = tx, .size = size, .has_memory = true};
+    if (!find_loan(tx, loan, &op.spare) || size > loan->size)
         return -EINVAL;
-    struct sending op = {.tx = tx, .size = size, .hold = loan->hold - 1, .has_memory = true};
-    op.block = chan__hold_block(&tx->handle.endpoint.party, op.hold, &op.number);
-    int result = op.block ? describe(&op) : -EBADMSG;
+    int result = describe(&op);
     if (!result)
         result = chan__wait(&tx->handle, attempt_put, &op, deadline_ns);
     if (!result) {
-        tx->handle.open &= ~hold_bit(&tx->handle, op.hold);
+        tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
         *loan = (struct chan_loan){0};
     }
     return result;
@@ -344,11 +337,10 @@ int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    if (is_open_loan(tx, loan)) {
-        struct sending op = {.tx = tx, .hold = loan->hold - 1};
-        if (chan__hold_block(&tx->handle.endpoint.party, op.hold, &op.number))
-            drop_memory(&op);
-        tx->handle.open &= ~hold_bit(&tx->handle, op.hold);
+    struct sending op = {.tx = tx};
+    if (find_loan(tx, loan, &op.spare)) {
+        drop_memory(&op);
+        tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
         *loan = (struct chan_loan){0};
     } else {
         result = -EINVAL;

@@ -16,10 +16,17 @@
 /* Spinning pays while it is shorter than going to sleep and being woken, some 10 to 70 us. Counted in
  * pauses (33 ns measured on a virtual x86; a sched_yield() is 760 ns). Between attempts the pauses grow,
  * since each attempt takes the cell's cache line away from the one who is about to change it; now and
- * then, or soon, the processor is offered to others, who may be just that one. */
+ * then, or soon, the processor is offered to others, who may be just that one.
+ *
+ * The first pause is learnt. Two sides that are equally fast would meet in the same cache line at every
+ * message, each taking it away from the other, and go at half their speed; one that pauses while the other
+ * moves on a few lines finds them free. So the first pause doubles while there is something at its end, and
+ * it was followed by some messages without waiting: a side that gets answers, one for each wait, stays at
+ * short pauses. */
 #define SPINS_MIN 32u
 #define SPINS_MAX 1024u
 #define SPINS_BETWEEN_MAX 64u
+#define SPINS_PER_MESSAGE 8u /* of the first pause: a stream that is slower than this is waited for shortly */
 #define SPINS_YIELD_EVERY 128u
 #define SPINS_YIELD_SOON 31u
 #define SPINS_OF_YIELD 24u
@@ -38,16 +45,38 @@ static uint32_t pass_time(const struct handle *h, uint32_t spent, uint32_t betwe
     return between;
 }
 
+/* Messages that this endpoint has moved since it last waited. */
+static uint64_t moved_since_last(struct handle *h)
+{
+    const struct seg_record *record = h->endpoint.party.record;
+    uint64_t last = h->moved;
+    h->moved = load_relaxed(h->endpoint.role == CHAN_ROLE_SENDER ? &record->sent : &record->taken);
+    return h->moved - last;
+}
+
+static void learn_pause(struct handle *h, bool at_once, uint64_t moved)
+{
+    if (at_once && moved * SPINS_PER_MESSAGE >= h->pause)
+        h->pause = h->pause * 2 > SPINS_BETWEEN_MAX ? SPINS_BETWEEN_MAX : h->pause * 2;
+    else
+        h->pause = h->pause / 2 < 1 ? 1 : h->pause / 2;
+}
+
 static int spin(struct handle *h, int (*attempt)(void *), void *operation)
 {
-    uint32_t between = 1;
-    if (!h->spins)
+    if (!h->spins) {
         h->spins = SPINS_MAX / 4;
+        h->pause = 1;
+    }
+    uint64_t moved = moved_since_last(h);
+    uint32_t between = h->pause;
     for (uint32_t spent = 0; spent < h->spins;) {
+        bool first = !spent;
         spent += pass_time(h, spent, between);
         int result = attempt(operation);
         if (result != -EAGAIN) {
             h->spins = h->spins * 2 > SPINS_MAX ? SPINS_MAX : h->spins * 2;
+            learn_pause(h, first, moved);
             return result;
         }
         if (between < SPINS_BETWEEN_MAX)
