@@ -11,9 +11,12 @@
  *             raise the sequence, wake, and if nobody was there to be woken, clear the bit.
  *
  * Either the waker sees the bit or the sleeper sees the change (SLEEP in atomic.h). A bit left behind by
- * the dead costs the next waker one call, once. A waker killed between its change and its wake is made up
- * for by whoever notices the death (everybody is woken then); one that is stopped there, by the sleepers'
- * own patience. */
+ * the dead costs the next waker one call, once.
+ *
+ * A waker killed between its change and its wake is made up for by whoever notices the death: everybody is
+ * woken then. One that is stopped there has warned before the change: whoever is woken, and finds nothing,
+ * looks again by itself before long (wait.c). Warning and notice wake two sleepers where there are two, so
+ * one of them may be stopped, too, right after it was woken. */
 #ifndef SHM_EVENT_H
 #define SHM_EVENT_H
 
@@ -27,8 +30,14 @@ uint32_t chan__event_prepare(atomic_u32 *event);
 /* As chan__futex_wait(). */
 int chan__event_wait(atomic_u32 *event, uint32_t key, int64_t deadline_ns);
 
-/* Out of line part of chan__event_notify(). */
+/* A warning, and the out-of-line part of chan__event_notify(). */
 void chan__event_wake(atomic_u32 *event, int count);
+
+/* True if somebody sleeps, or did: time for a warning with chan__event_wake(). */
+static inline bool chan__event_has_sleepers(const atomic_u32 *event)
+{
+    return load_relaxed(event) & EVENT_SLEEPERS;
+}
 
 /* Wake up to `count` sleepers, if anybody sleeps: as many as the change of the condition can serve. */
 static inline void chan__event_notify(atomic_u32 *event, int count)

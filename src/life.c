@@ -11,12 +11,23 @@
 #include "shm/repair.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 void chan__wake_all(struct chan *ch)
 {
     chan__event_notify_all(&seg_hot(&ch->segment)->data_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->space_event);
+}
+
+/* Before a change that concerns all: see event.h. */
+static void warn_all(struct chan *ch)
+{
+    struct seg_hot *hot = seg_hot(&ch->segment);
+    if (chan__event_has_sleepers(&hot->data_event))
+        chan__event_wake(&hot->data_event, INT_MAX);
+    if (chan__event_has_sleepers(&hot->space_event))
+        chan__event_wake(&hot->space_event, INT_MAX);
 }
 
 int chan__life_join(struct chan *ch, uint32_t role)
@@ -81,6 +92,7 @@ static void follow_flags(struct chan *ch, uint64_t state)
 
 void chan__life_leave(struct chan *ch, uint32_t role)
 {
+    warn_all(ch);
     follow_flags(ch, update_flags(ch, role));
 }
 
@@ -123,6 +135,7 @@ int chan_shutdown(struct chan *ch)
         return -EACCES;
     /* Lets the others notice if we are killed in the middle, before waking them: it is closed then. */
     int notice = chan__segment_reopen(&ch->segment);
+    warn_all(ch);
     atomic_u64 *state = &seg_hot(&ch->segment)->state;
     for (;;) {
         uint64_t now = load_acquire(state);

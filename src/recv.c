@@ -108,11 +108,19 @@ static bool others_hold_messages(struct receiving *op)
     return false;
 }
 
-/* With payload units, the one sender woken might wait for units while another waits for just this cell. */
-static void announce_space(const struct segment *s, uint32_t places)
+/* How many senders to wake for so many free places. With payload units, the one sender woken might wait for
+ * units while another waits for just this cell. */
+static int senders_to_wake(const struct segment *s, uint32_t places)
 {
-    if (places)
-        chan__event_notify(&seg_hot(s)->space_event, s->g.units ? INT_MAX : (int)places);
+    return s->g.units ? INT_MAX : (int)places;
+}
+
+static void announce(const struct chan_receiver *rx, uint32_t *unannounced)
+{
+    const struct segment *s = segment_of(rx);
+    if (*unannounced)
+        chan__event_notify(&seg_hot(s)->space_event, senders_to_wake(s, *unannounced));
+    *unannounced = 0;
 }
 
 static int take_from_ring(struct receiving *op)
@@ -123,13 +131,19 @@ static int take_from_ring(struct receiving *op)
     if (result)
         return chan__ring_has_message(&h->endpoint.party) == 0 ? result : -EAGAIN;
     op->hold = spare.hold;
+    const struct segment *s = segment_of(op->rx);
+    atomic_u32 *event = &seg_hot(s)->space_event;
+    bool heads_a_batch = !op->unannounced || !*op->unannounced;
+    if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_message(&h->endpoint.party))
+        chan__event_wake(event, senders_to_wake(s, 1));
     result = chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
-    /* With payload units, the one sender woken might be waiting for units while another waits for just
-     * this cell. */
-    if (!result)
-        chan__event_notify(&seg_hot(segment_of(op->rx))->space_event,
-                           segment_of(op->rx)->g.units ? INT_MAX : 1);
-    return result;
+    if (result)
+        return result;
+    if (op->unannounced)
+        (*op->unannounced)++;
+    else
+        chan__event_notify(event, senders_to_wake(s, 1));
+    return 0;
 }
 
 /* Nothing is queued: has it ended, or is there only nothing yet? */
@@ -190,9 +204,12 @@ static void finish(struct receiving *op)
     struct chan *ch = op->rx->handle.chan;
     struct segment *s = &ch->segment;
     struct party *party = &op->rx->handle.endpoint.party;
+    atomic_u32 *event = &seg_hot(s)->space_event;
+    if (s->g.units && chan__event_has_sleepers(event))
+        chan__event_wake(event, INT_MAX);
     chan__hold_release(party, op->hold);
     if (s->g.units && chan__arena_free(s, op->message.number))
-        chan__event_notify_after_store(&seg_hot(s)->space_event, INT_MAX);
+        chan__event_notify_after_store(event, INT_MAX);
     store_relaxed(&party->record->received_bytes,
                   load_relaxed(&party->record->received_bytes) + op->message.size);
     /* Other receivers may be waiting for the end, and that for this message. */
@@ -273,12 +290,10 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
         if (!result || (result == -EMSGSIZE && !received))
             message->iov_len = size;
         received += !result;
-        if (unannounced == BATCH_UNANNOUNCED) {
-            announce_space(segment_of(rx), unannounced);
-            unannounced = 0;
-        }
+        if (unannounced == BATCH_UNANNOUNCED)
+            announce(rx, &unannounced);
     }
-    announce_space(segment_of(rx), unannounced);
+    announce(rx, &unannounced);
     chan__handle_leave(&rx->handle);
     return received ? (ssize_t)received : result;
 }

@@ -91,17 +91,21 @@ static int attempt_put(void *operation)
         if (!result)
             result = describe(op);
     }
-    if (!result)
-        result = chan__ring_put(party, &op->spare);
-    if (!result) {
-        struct seg_record *record = party->record;
-        store_relaxed(&record->sent_bytes, load_relaxed(&record->sent_bytes) + op->size);
-        if (op->unannounced)
-            (*op->unannounced)++;
-        else
-            chan__event_notify(&seg_hot(party->segment)->data_event, 1);
-    }
-    return result;
+    if (result)
+        return result;
+    atomic_u32 *event = &seg_hot(party->segment)->data_event;
+    bool heads_a_batch = !op->unannounced || !*op->unannounced;
+    if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
+        chan__event_wake(event, 1);
+    result = chan__ring_put(party, &op->spare);
+    if (result)
+        return result;
+    store_relaxed(&party->record->sent_bytes, load_relaxed(&party->record->sent_bytes) + op->size);
+    if (op->unannounced)
+        (*op->unannounced)++;
+    else
+        chan__event_notify(event, 1);
+    return 0;
 }
 
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,

@@ -18,8 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Beyond this a sleeper counts as stuck; what is usual is reported. */
-#define DEADLINE_NS INT64_C(2000000000)
+/* Beyond this a sleeper counts as stuck; what is usual is reported. Less than what it takes to look around by
+ * itself when nobody has warned it. */
+#define DEADLINE_NS INT64_C(1000000000)
 
 /* So long nothing is expected to happen before it is concluded that there is nothing. */
 #define SETTLE_NS INT64_C(30000000)
