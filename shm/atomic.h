@@ -4,8 +4,8 @@
  * The release/acquire pairs of the library, each named at both ends:
  *
  *   PUBLISH    exchange() CASes a ring cell            -> the taker's load of it: the message's bytes
- *   INTENT     exchange() stores intent_old            -> chan__decide() loads it: the rest of the intent
- *   OWNER      exchange() clears intent_old            -> chan__decide() loads it: the owner word before it
+ *   INTENT     chan__intent_set() stores intent_old    -> chan__intent_get(), chan__decide(): the rest of it
+ *   OWNER      chan__intent_clear() clears it          -> chan__decide() loads it: the owner word before it
  *   ACK        hold_change() stores the hold cell      -> a repairer's load: the reader is done with it
  *   STATUS     chan__endpoint_show() stores LIVE       -> peers' loads: the identity in the record
  *   REPAIRED   chan__repair_all() CASes FREE           -> chan__endpoint_claim(): all that was repaired
@@ -65,6 +65,9 @@ static inline void prefetch_for_write(const void *address)
     __builtin_prefetch(address, 1);
 #endif
 }
+
+/* For what the hot paths seldom need: kept out of their registers. */
+#define OUT_OF_LINE __attribute__((noinline, cold))
 
 /* Tell the processor that this is a spin. */
 static inline void spin_pause(void)

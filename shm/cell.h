@@ -68,6 +68,13 @@ static inline uint64_t hold_turns(enum intent_kind kind)
     return kind == INTENT_TAKE || kind == INTENT_REDELIVER ? 1 : 4;
 }
 
+/* Turns that an exchange moves the cell itself on: a ring cell by one; a hold cell from ORPHAN, 4k + 2, to
+ * SPARE, 4k + 4. */
+static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell)
+{
+    return cell < g->messages ? 1 : 2;
+}
+
 /* The word of a hold cell at its next turn that has this state. */
 static inline uint64_t hold_changed(const struct geometry *g, uint64_t word, enum hold_state state)
 {

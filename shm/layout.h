@@ -111,7 +111,6 @@ struct seg_record {
 
     /* Intent of the exchange in progress; intent_old != 0 makes it valid. Writer: owner, never a repairer. */
     _Alignas(SEG_LINE) atomic_u64 intent_old;
-    atomic_u64 intent_new;
     atomic_u64 intent_where; /* {cell:32, hold:16, kind:16} */
     atomic_u64 intent_held;  /* the hold cell's word before the exchange */
     atomic_u64 intent_count; /* the kind's counter before the exchange */
@@ -123,7 +122,7 @@ struct seg_record {
     atomic_u64 orphans_discarded;
     atomic_u64 sent_bytes;
     atomic_u64 received_bytes;
-    uint64_t reserved2[4];
+    uint64_t reserved2[5];
 
     /* Waiting. Writer: owner. */
     _Alignas(SEG_LINE) atomic_u32 waits_for; /* CHAN_WAITS_FOR_* */
@@ -216,9 +215,9 @@ _Static_assert(offsetof(struct seg_record, uid) == 32, "record");
 _Static_assert(offsetof(struct seg_record, command) == 48, "record");
 _Static_assert(offsetof(struct seg_record, base_messages) == 64, "record");
 _Static_assert(offsetof(struct seg_record, intent_old) == 128, "record");
-_Static_assert(offsetof(struct seg_record, intent_where) == 144, "record");
-_Static_assert(offsetof(struct seg_record, sent) == 168, "record");
-_Static_assert(offsetof(struct seg_record, received_bytes) == 216, "record");
+_Static_assert(offsetof(struct seg_record, intent_where) == 136, "record");
+_Static_assert(offsetof(struct seg_record, sent) == 160, "record");
+_Static_assert(offsetof(struct seg_record, received_bytes) == 208, "record");
 _Static_assert(offsetof(struct seg_record, waits_for) == 256, "record");
 _Static_assert(offsetof(struct seg_record, waiting_since_ns) == 264, "record");
 _Static_assert(offsetof(struct seg_record, holds) == 384, "record");

@@ -7,13 +7,6 @@
 #include "shm/arena.h"
 #include "shm/owner.h"
 
-/* What the dead endpoint was about to do. */
-struct intent {
-    uint64_t old, new, held, count;
-    uint32_t cell, hold;
-    enum intent_kind kind;
-};
-
 /* Somebody read `new` from `cell`: it has been there. */
 static bool was_seen(const struct segment *s, uint32_t except, uint64_t new, uint32_t cell)
 {
@@ -47,30 +40,34 @@ bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32
            !owner_is(load_acquire(&seg_block(s, cell_block(g, new))->owner), number);
 }
 
+static bool intent_is_sound(const struct segment *s, const struct intent *i)
+{
+    const struct geometry *g = &s->g;
+    return i->cell < cell_count(g) && i->hold < 2 * g->role_cells && cell_block(g, i->old) < g->blocks &&
+           cell_block(g, i->held) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DISCARD_ORPHAN;
+}
+
+/* What the cell holds afterwards. */
+static uint64_t intent_new(const struct segment *s, const struct intent *i)
+{
+    return cell_exchanged(&s->g, i->old, cell_turns(&s->g, i->cell), i->held);
+}
+
 bool chan__exchange_took(const struct segment *s, uint32_t number)
 {
     struct seg_record *record = seg_record(s, number);
     uint64_t old = load_acquire(&record->intent_old); /* INTENT */
-    uint64_t new = load_acquire(&record->intent_new);
-    uint32_t cell = intent_cell(load_acquire(&record->intent_where));
+    struct intent i = chan__intent_get(record);
     if (!old)
         return false;
-    if (load_acquire(&record->intent_old) != old)
+    if (i.old != old || load_acquire(&record->intent_old) != old)
         return true;
-    return cell < cell_count(&s->g) && cell_block(&s->g, new) < s->g.blocks &&
-           chan__decide(s, number, new, cell);
+    return intent_is_sound(s, &i) && chan__decide(s, number, intent_new(s, &i), i.cell);
 }
 
 static bool is_still(struct seg_record *record, uint64_t status)
 {
     return load_acquire(&record->status) == status;
-}
-
-static bool intent_is_sound(const struct segment *s, const struct intent *i)
-{
-    const struct geometry *g = &s->g;
-    return i->cell < cell_count(g) && i->hold < 2 * g->role_cells && cell_block(g, i->old) < g->blocks &&
-           cell_block(g, i->new) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DISCARD_ORPHAN;
 }
 
 /* The dead one's exchange took effect: it owns the block it got, and holds it. The hold cell is written
@@ -93,19 +90,11 @@ static void finish_exchange(const struct segment *s, uint32_t number, const stru
 static void repair_exchange(const struct segment *s, uint32_t number, uint64_t status)
 {
     struct seg_record *record = seg_record(s, number);
-    uint64_t where = load_acquire(&record->intent_where);
-    struct intent i = {
-        .old = load_acquire(&record->intent_old),
-        .new = load_acquire(&record->intent_new),
-        .held = load_acquire(&record->intent_held),
-        .count = load_acquire(&record->intent_count),
-        .cell = intent_cell(where),
-        .hold = intent_hold(where),
-        .kind = intent_kind(where),
-    };
+    struct intent i = chan__intent_get(record);
     if (!i.old || !intent_is_sound(s, &i))
         return;
-    bool happened = load_acquire(&record->holds[i.hold]) != i.held || chan__decide(s, number, i.new, i.cell);
+    bool happened =
+        load_acquire(&record->holds[i.hold]) != i.held || chan__decide(s, number, intent_new(s, &i), i.cell);
     /* All of the above was about the dead one only if the record is still its. */
     if (!happened || !is_still(record, status))
         return;

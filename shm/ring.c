@@ -74,15 +74,21 @@ static int catch_up(const struct geometry *g, const atomic_u64 *hint, struct cur
     return 0;
 }
 
-/* `at` has been passed: tell those who come after, now and then, and never backwards. */
-static void move_hint(const struct geometry *g, atomic_u64 *hint, struct cursor passed)
+/* Where the cursor is now, all before has been passed: never backwards. */
+OUT_OF_LINE static void move_hint(const struct party *party, atomic_u64 *hint)
 {
-    if (passed.index % HINT_EVERY != HINT_EVERY - 1 && passed.index + 1 != g->messages)
-        return;
     uint64_t now = load_relaxed(hint);
-    uint64_t to = hint_word(g, next_of(g, passed));
+    uint64_t to = hint_word(&party->segment->g, party->cursor);
     if (is_before(now, to))
         (void)cas_acq_rel_u64(hint, now, to); /* if somebody else moved it meanwhile, that will do */
+}
+
+/* The cursor's position has been passed: now and then, tell those who come after. */
+static inline void step(struct party *party, atomic_u64 *hint)
+{
+    party->cursor = next_of(&party->segment->g, party->cursor);
+    if (party->cursor.index % HINT_EVERY == 0)
+        move_hint(party, hint);
 }
 
 enum side { TAIL = 0, HEAD = 1 };
@@ -164,7 +170,7 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
     return 0;
 }
 
-/* The exchange, whatever the cell. `turns` is how far it moves the cell; on the hot paths that and `kind` are
+/* The exchange, whatever the cell. On the hot paths `turns`, cell_turns() of the cell, and `kind` are
  * constants. */
 static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *cell, uint64_t old,
                             uint64_t turns, const struct held *spare, enum intent_kind kind)
@@ -181,18 +187,14 @@ static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *ce
     uint64_t count = load_relaxed(chan__counter_of(record, kind));
 
     chan__owner_ensure(spare->block, party->number);
-    store_release(&record->intent_where, intent_where(number, spare->hold, kind));
-    store_relaxed(&record->intent_new, new);
-    store_relaxed(&record->intent_held, spare->word);
-    store_relaxed(&record->intent_count, count);
-    store_release(&record->intent_old, old);     /* INTENT */
+    chan__intent_set(record, &(struct intent){old, spare->word, count, number, spare->hold, kind});
     bool done = cas_seq_cst_u64(cell, old, new); /* PUBLISH, SLEEP */
     if (done) {
         chan__owner_take(got_block, party->number);
         store_release(&record->holds[spare->hold], now_held);
         store_release(chan__counter_of(record, kind), count + 1);
     }
-    store_release(&record->intent_old, 0); /* OWNER */
+    chan__intent_clear(record);
     return done;
 }
 
@@ -207,11 +209,11 @@ static inline bool exchange_in_ring(struct party *party, uint64_t old, const str
 bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                            enum intent_kind kind)
 {
-    /* From ORPHAN, 4k + 2, to SPARE, 4k + 4. */
-    return exchange(party, cell, seg_cell(party->segment, cell), old, 2, spare, kind);
+    const struct segment *s = party->segment;
+    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell), spare, kind);
 }
 
-static int walk_to_room(struct party *party, uint64_t *word)
+OUT_OF_LINE static int walk_to_room(struct party *party, uint64_t *word)
 {
     const struct geometry *g = &party->segment->g;
     int result = walk(party->segment, TAIL, &party->cursor, word);
@@ -270,15 +272,14 @@ int chan__ring_put(struct party *party, const struct held *spare)
             return result;
         if (exchange_in_ring(party, word, spare, INTENT_SEND)) {
             prefetch_ahead(s, TAIL, party->cursor);
-            move_hint(g, &seg_hot(s)->tail_hint, party->cursor);
-            party->cursor = next_of(g, party->cursor);
+            step(party, &seg_hot(s)->tail_hint);
             return 0;
         }
     }
     return -EBADMSG;
 }
 
-static int walk_to_message(struct party *party, uint64_t *word)
+OUT_OF_LINE static int walk_to_message(struct party *party, uint64_t *word)
 {
     const struct geometry *g = &party->segment->g;
     int result = walk(party->segment, HEAD, &party->cursor, word);
@@ -330,8 +331,7 @@ static inline int take(struct party *party, const struct held *spare, enum inten
         }
         if (exchange_in_ring(party, word, spare, kind)) {
             prefetch_ahead(s, HEAD, party->cursor);
-            move_hint(g, &seg_hot(s)->head_hint, party->cursor);
-            party->cursor = next_of(g, party->cursor);
+            step(party, &seg_hot(s)->head_hint);
             out->size = load_relaxed(&block->size);
             return 0;
         }

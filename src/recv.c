@@ -54,7 +54,7 @@ static bool take_own_orphan(struct receiving *op, uint32_t hold, uint64_t word)
 }
 
 /* -EAGAIN: there was none, or somebody else was faster. */
-__attribute__((noinline)) static int take_orphan(struct receiving *op)
+OUT_OF_LINE static int take_orphan(struct receiving *op)
 {
     struct handle *h = &op->rx->handle;
     const struct segment *s = segment_of(op->rx);
