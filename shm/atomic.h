@@ -25,6 +25,7 @@
 
 typedef _Atomic(uint64_t) atomic_u64;
 typedef _Atomic(uint32_t) atomic_u32;
+typedef _Atomic(uint16_t) atomic_u16;
 
 _Static_assert(sizeof(atomic_u64) == 8 && _Alignof(atomic_u64) == 8,
                "64-bit words are lock-free and aligned");

@@ -111,7 +111,9 @@ struct seg_record {
 
     /* Intent of the exchange in progress; intent_old != 0 makes it valid. Writer: owner, never a repairer. */
     _Alignas(SEG_LINE) atomic_u64 intent_old;
-    atomic_u64 intent_where; /* {cell:32, hold:16, kind:16} */
+    atomic_u32 intent_cell;
+    atomic_u16 intent_hold;
+    atomic_u16 intent_kind;
     atomic_u64 intent_held;  /* the hold cell's word before the exchange */
     atomic_u64 intent_count; /* the kind's counter before the exchange */
     /* Messages, counted once each by the exchange that moved them. Writer: owner. */
@@ -150,11 +152,11 @@ enum intent_kind {
 
 /* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */
 struct seg_block {
-    _Alignas(16) atomic_u64
-        owner;          /* {sequence:40, record + 1:24}. Writer: whoever obtains the block; repairers (CAS) */
-    atomic_u64 size;    /* of the message */
-    atomic_u64 sent_ns; /* CLOCK_MONOTONIC_COARSE */
-    atomic_u32 sender;  /* record number */
+    _Alignas(16)
+        atomic_u64 owner; /* {sequence:40, record:24}. Writer: whoever obtains the block; repairers (CAS) */
+    atomic_u64 size;      /* of the message */
+    atomic_u64 sent_ns;   /* CLOCK_MONOTONIC_COARSE */
+    atomic_u32 sender;    /* record number */
     atomic_u32 deliveries;
     atomic_u32 extent_first; /* payload units, if extent_count > 0; else the payload is inline */
     atomic_u32 extent_count;
@@ -215,7 +217,7 @@ _Static_assert(offsetof(struct seg_record, uid) == 32, "record");
 _Static_assert(offsetof(struct seg_record, command) == 48, "record");
 _Static_assert(offsetof(struct seg_record, base_messages) == 64, "record");
 _Static_assert(offsetof(struct seg_record, intent_old) == 128, "record");
-_Static_assert(offsetof(struct seg_record, intent_where) == 136, "record");
+_Static_assert(offsetof(struct seg_record, intent_cell) == 136, "record");
 _Static_assert(offsetof(struct seg_record, sent) == 160, "record");
 _Static_assert(offsetof(struct seg_record, received_bytes) == 208, "record");
 _Static_assert(offsetof(struct seg_record, waits_for) == 256, "record");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The owner word of a block, {sequence:40, record + 1:24}, and the intent in a record.
+/* The owner word of a block, {sequence:40, record:24}, and the intent in a record.
  *
  * The sequence never comes back, so a repairer that was stopped cannot overwrite a later owner. */
 #ifndef SHM_OWNER_H
@@ -12,12 +12,12 @@
 
 static inline bool owner_is(uint64_t word, uint32_t record)
 {
-    return (word & OWNER_RECORD_MASK) == record + 1;
+    return (word & OWNER_RECORD_MASK) == record;
 }
 
 static inline uint64_t owner_next(uint64_t word, uint32_t record)
 {
-    return (word | OWNER_RECORD_MASK) + 1 + (record + 1);
+    return (word | OWNER_RECORD_MASK) + 1 + record;
 }
 
 /* What an endpoint is about to do, for those who find it dead: docs/design.md, section 3. */
@@ -28,36 +28,15 @@ struct intent {
     enum intent_kind kind;
 };
 
-static inline uint64_t intent_where(uint32_t cell, uint32_t hold, enum intent_kind kind)
-{
-    return (uint64_t)cell << 32 | (uint64_t)hold << 16 | (uint64_t)kind;
-}
-
-static inline uint32_t intent_cell(uint64_t where)
-{
-    return (uint32_t)(where >> 32);
-}
-
-static inline uint32_t intent_hold(uint64_t where)
-{
-    return (uint32_t)(where >> 16) & 0xffff;
-}
-
-static inline enum intent_kind intent_kind(uint64_t where)
-{
-    return (enum intent_kind)(where & 0xffff);
-}
-
 static inline struct intent chan__intent_get(struct seg_record *record)
 {
-    uint64_t where = load_acquire(&record->intent_where);
     return (struct intent){
+        .cell = load_acquire(&record->intent_cell),
+        .hold = load_acquire(&record->intent_hold),
+        .kind = (enum intent_kind)load_acquire(&record->intent_kind),
         .old = load_acquire(&record->intent_old), /* INTENT */
         .held = load_acquire(&record->intent_held),
         .count = load_acquire(&record->intent_count),
-        .cell = intent_cell(where),
-        .hold = intent_hold(where),
-        .kind = intent_kind(where),
     };
 }
 
@@ -80,7 +59,9 @@ static inline void chan__owner_ensure(struct seg_block *block, uint32_t record)
 /* As the record says `old` = 0 before, whoever reads another one finds the rest to go with it. */
 static inline void chan__intent_set(struct seg_record *record, const struct intent *i)
 {
-    store_release(&record->intent_where, intent_where(i->cell, i->hold, i->kind));
+    store_release(&record->intent_cell, i->cell);
+    store_relaxed(&record->intent_hold, (uint16_t)i->hold);
+    store_relaxed(&record->intent_kind, (uint16_t)i->kind);
     store_relaxed(&record->intent_held, i->held);
     store_relaxed(&record->intent_count, i->count);
     store_release(&record->intent_old, i->old); /* INTENT */

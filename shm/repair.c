@@ -17,10 +17,10 @@ static bool was_seen(const struct segment *s, uint32_t except, uint64_t new, uin
         uint64_t old = load_acquire(&record->intent_old); /* INTENT, OWNER */
         if ((old & ~s->g.seal) != (new & ~s->g.seal))
             continue;
-        uint64_t where = load_acquire(&record->intent_where);
+        uint32_t where = load_acquire(&record->intent_cell);
         /* Unchanged: the place belongs to that word. Words never come back, and intent_old is 0 while a
          * place is written. */
-        if (load_acquire(&record->intent_old) == old && intent_cell(where) == cell)
+        if (load_acquire(&record->intent_old) == old && where == cell)
             return true;
     }
     return false;

@@ -19,7 +19,7 @@ static const struct word record_words[] = {
     {offsetof(struct seg_record, pid), "identity"},
     {offsetof(struct seg_record, base_messages), "base counters"},
     {offsetof(struct seg_record, intent_old), "intent_old"},
-    {offsetof(struct seg_record, intent_where), "intent_where"},
+    {offsetof(struct seg_record, intent_cell), "intent_cell"},
     {offsetof(struct seg_record, intent_held), "intent_held"},
     {offsetof(struct seg_record, intent_count), "intent_count"},
     {offsetof(struct seg_record, sent), "sent"},
