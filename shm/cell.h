@@ -72,6 +72,13 @@ static inline uint32_t hold_cell_number(const struct geometry *g, uint32_t recor
     return (uint32_t)g->messages + record * 2 * g->role_cells + hold;
 }
 
+/* True if the cell is one of the record's hold cells. */
+static inline bool hold_cell_is_of(const struct geometry *g, uint32_t cell, uint32_t record)
+{
+    uint32_t first = hold_cell_number(g, record, 0);
+    return cell >= first && cell - first < 2 * g->role_cells;
+}
+
 static inline atomic_u64 *seg_cell(const struct segment *s, uint32_t cell)
 {
     if (cell < s->g.messages)

@@ -5,6 +5,7 @@
 #include "shm/repair.h"
 
 #include "shm/arena.h"
+#include "shm/orphans.h"
 #include "shm/owner.h"
 
 /* What the dead endpoint was about to do. */
@@ -43,6 +44,10 @@ bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32
         return false;
     if (ahead == 0)
         return cell_block(g, word) == cell_block(g, new); /* a seal may have been added since */
+    /* A cell of its own: while the record is DEAD it gets beyond `new` by a repairer and a taker of orphans only,
+     * who begin with `new`; from `old`, a taker leads to the turn of `new` at most, with another block. */
+    if (hold_cell_is_of(g, cell, number))
+        return true;
     return was_seen(s, number, new, cell) ||
            !owner_is(load_acquire(&seg_block(s, cell_block(g, new))->owner), number);
 }
@@ -57,6 +62,8 @@ bool chan__exchange_took(const struct segment *s, uint32_t number)
         return false;
     if (load_acquire(&record->intent_old) != old)
         return true;
+    if (hold_cell_is_of(&s->g, cell, number))
+        return false; /* in place: it is in that cell before and after */
     return cell < cell_count(&s->g) && cell_block(&s->g, new) < s->g.blocks &&
            chan__decide(s, number, new, cell);
 }
@@ -70,7 +77,7 @@ static bool intent_is_sound(const struct segment *s, const struct intent *i)
 {
     const struct geometry *g = &s->g;
     return i->cell < cell_count(g) && i->hold < 2 * g->role_cells && cell_block(g, i->old) < g->blocks &&
-           cell_block(g, i->new) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DISCARD_ORPHAN;
+           cell_block(g, i->new) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DEAD_LETTER;
 }
 
 /* The dead one's exchange took effect: it owns the block it got, and holds it. The hold cell is written
@@ -88,7 +95,7 @@ static void finish_exchange(const struct segment *s, uint32_t number, const stru
         return;
     if (!owner_is(owner_now, number))
         cas_acq_rel_u64(owner, owner_now, owner_next(owner_now, number));
-    bool holds_message = i->kind == INTENT_TAKE || i->kind == INTENT_REDELIVER;
+    bool holds_message = i->kind == INTENT_TAKE || i->kind == INTENT_REDELIVER || i->kind == INTENT_MOVE;
     uint64_t turn = hold_next_turn(cell_turn(g, i->held), holds_message ? HOLD_HELD : HOLD_SPARE);
     cas_acq_rel_u64(hold, i->held, cell_word(g, turn, got));
 }
@@ -108,11 +115,15 @@ static void repair_exchange(const struct segment *s, uint32_t number, uint64_t s
     };
     if (!i.old || !intent_is_sound(s, &i))
         return;
-    bool happened = load_acquire(&record->holds[i.hold]) != i.held || chan__decide(s, number, i.new, i.cell);
+    bool in_place =
+        hold_cell_is_of(&s->g, i.cell, number); /* no exchange: nothing but the count may be missing */
+    bool happened = (!in_place && load_acquire(&record->holds[i.hold]) != i.held) ||
+                    chan__decide(s, number, i.new, i.cell);
     /* All of the above was about the dead one only if the record is still its. */
     if (!happened || !is_still(record, status))
         return;
-    finish_exchange(s, number, &i);
+    if (!in_place)
+        finish_exchange(s, number, &i);
     if (is_still(record, status))
         cas_acq_rel_u64(chan__counter_of(record, i.kind), i.count, i.count + 1);
 }

@@ -167,7 +167,7 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
 /* Turns that a hold cell moves on from SPARE: to HELD, or once round to SPARE again. */
 static inline uint64_t hold_turns(enum intent_kind kind)
 {
-    return kind == INTENT_TAKE || kind == INTENT_REDELIVER ? 1 : 4;
+    return kind == INTENT_TAKE || kind == INTENT_REDELIVER || kind == INTENT_MOVE ? 1 : 4;
 }
 
 /* The exchange, whatever the cell. `turns` is how far it moves the cell; on the hot paths that and `kind` are

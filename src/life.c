@@ -11,12 +11,19 @@
 #include "shm/repair.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 void chan__wake_all(struct chan *ch)
 {
     chan__event_notify_all(&seg_hot(&ch->segment)->data_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->space_event);
+}
+
+void chan__others_may_end(struct chan *ch)
+{
+    if (chan__life_state(ch) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
+        chan__event_notify_after_store(&seg_hot(&ch->segment)->data_event, INT_MAX);
 }
 
 int chan__life_join(struct chan *ch, uint32_t role)
