@@ -25,6 +25,9 @@
 #ifndef MAYSTOP
 #define MAYSTOP 255
 #endif
+#ifndef GIVES           /* bit p: process p gives the first message it holds back, as if it closed */
+#define GIVES 0
+#endif
 #ifndef REPAIRERS
 #define REPAIRERS 2
 #endif

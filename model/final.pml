@@ -14,7 +14,10 @@ inline mend(r)
 		:: i_old[r] != 0 ->
 			o = i_old[r]; ic = i_cell[r]; h = i_hold[r]; n = NEW(ic, o, h); w = cell[ic];
 			if
-			:: cell[HOLD(r)] != h -> did = 1; assert(hap[r])
+			:: INPLACE(r, ic) ->
+				did = (TURN(w) > TURN(ADOPTED(o)) || w == ADOPTED(o));
+				assert(did == hap[r])
+			:: !INPLACE(r, ic) && cell[HOLD(r)] != h -> did = 1; assert(hap[r])
 			:: else ->
 				did = (TURN(w) == TURN(n) && BLK(w) == BLK(h));
 				if
@@ -33,6 +36,7 @@ inline mend(r)
 			if
 			:: did && ISSEND(ic, o) && sent[r] == i_cnt[r] -> sent[r]++
 			:: did && ISRECV(ic, o) && taken[r] == i_cnt[r] -> taken[r]++
+			:: did && ic >= N && redel[r] == i_cnt[r] -> redel[r]++
 			:: else
 			fi
 		:: else
@@ -56,7 +60,7 @@ inline mend(r)
 proctype Final()
 {
 	short o, n, h, w, place, queued;
-	byte ic, k, b, s, t;
+	byte ic, k, b, s, t, d;
 	bit did;
 
 end:	timeout ->
@@ -100,16 +104,17 @@ end:	timeout ->
 		k = 0;
 		do
 		:: k < R ->
-			s = s + sent[k]; t = t + taken[k];
+			s = s + sent[k]; t = t + taken[k]; d = d + redel[k];
 			if
 			:: stopped[k] && i_old[k] != 0 && hap[k] && ISSEND(i_cell[k], i_old[k]) && sent[k] == i_cnt[k] -> s++
 			:: stopped[k] && i_old[k] != 0 && hap[k] && ISRECV(i_cell[k], i_old[k]) && taken[k] == i_cnt[k] -> t++
+			:: stopped[k] && i_old[k] != 0 && hap[k] && i_cell[k] >= N && redel[k] == i_cnt[k] -> d++
 			:: else
 			fi;
 			k++
 		:: else -> break
 		od;
-		assert(s == sent_g && t == taken_g && s - t == tail - head);
+		assert(s == sent_g && t == taken_g && d == redel_g && s - t == tail - head);
 		assert(tail - head <= N)
 	}
 }

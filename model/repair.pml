@@ -61,9 +61,21 @@ end:	atomic {
 		if :: old == 0 -> goto held :: else fi }
 
 	/* A hold cell that has moved on tells that the exchange happened, and that b and c are done. */
+#ifndef BREAK_ADOPT_HOLD                        /* a taker of the orphan moves the cell on, too */
+	atomic { if :: !INPLACE(e, ic) && HOLDWORD(cell[HOLD(e)]) != HOLDWORD(ih) -> goto d_check :: else fi }
+#else
 	atomic { if :: HOLDWORD(cell[HOLD(e)]) != HOLDWORD(ih) -> goto d_check :: else fi }
+#endif
 
 	/* ---- chan__decide ---- */
+	atomic {                                        /* in place: the cell tells, whatever became of it */
+		if
+		:: INPLACE(e, ic) ->
+			w = cell[ic];
+			hit = (TURN(w) > TURN(ADOPTED(old)) || w == ADOPTED(old));
+			w = 0; goto decided
+		:: else
+		fi }
 #ifndef BREAK_CELL_LAST
 	atomic { w = cell[ic];
 		if
@@ -119,7 +131,8 @@ decided:
 		if :: STALE(e) -> goto idle :: else fi;
 #endif
 		assert(hit == hap[e]);                  /* the decision is the truth */
-		if :: !hit -> goto intent_done :: else -> hit = 0 fi }
+		if :: !hit -> goto intent_done :: else -> hit = 0 fi;
+		if :: INPLACE(e, ic) -> goto d_check :: else fi }
 
 	/* ---- chan__repair ---- */
 #ifndef BREAK_NO_B
@@ -166,7 +179,8 @@ d_check:
 	:: atomic { ISSEND(ic, old) -> sent[e]++ }
 	:: atomic { ISRECV(ic, old) -> taken[e]++ }
 #endif
-	:: atomic { ic >= N }
+	:: atomic { ic >= N && redel[e] == cnt -> RIGHTFUL; redel[e] = cnt + 1 }
+	:: atomic { ic >= N && redel[e] != cnt }
 	STOPS_HERE
 	fi;
 intent_done:

@@ -8,7 +8,7 @@
 /* ---- An endpoint: a process with one record, that plays its script ----------------------------- */
 
 /* Death and stopping are offered before every write; dying before a read is dying before the next write. */
-#define FORGET  c = 0; pos = 0; hint = 0; k = 0; m = 0; op = 0; w = 0; hw = 0; v = 0; script = 0
+#define FORGET  keep = 0; giving = 0; c = 0; pos = 0; hint = 0; k = 0; m = 0; op = 0; w = 0; hw = 0; v = 0; script = 0
 #define MORTAL \
 	:: atomic { deaths > 0 && ((MAYDIE >> p) & 1) -> deaths--; dead[me] = 1; FORGET; fin++; goto gone } \
 	:: atomic { stops > 0 && ((MAYSTOP >> p) & 1) -> stops--; stopped[me] = 1; FORGET; fin++; goto gone }
@@ -35,7 +35,8 @@ inline took_effect()
 		last[m / MSGS] = m + 1
 	:: op == ORPH ->
 		m = content[BLK(w)];
-		assert(((ringm >> m) & 1) && !((ackm >> m) & 1))
+		assert(((ringm >> m) & 1) && !((ackm >> m) & 1));
+		redel_g++
 	fi
 }
 
@@ -43,6 +44,7 @@ proctype Endpoint(byte p; byte me; byte script)
 {
 	byte c, pos, hint, k, m, op, v;
 	short w, hw;
+	bit keep, giving, gave;
 
 	/* a newcomer takes any FREE record: chan__endpoint_claim */
 	if
@@ -57,7 +59,7 @@ proctype Endpoint(byte p; byte me; byte script)
 		:: STATE(3) == FREE -> me = 3
 #endif
 		fi;
-		status[me] = status[me] - FREE + 4 + LIVE; dead[me] = 0 }
+		status[me] = status[me] - FREE + 4 + LIVE; dead[me] = 0; gback[me] = 0 }
 	:: atomic { me != NONE }
 	fi;
 
@@ -121,8 +123,12 @@ look:
 		:: v % 2 == 1
 		fi }
 orphans:
+#if GIVES
+	atomic { giving = gback[k] }                    /* read before the cell */
+#endif
 	atomic {
 		c = HOLD(k); w = cell[c];
+		keep = keep || (HSTATE(w) == HELD && giving); giving = 0;
 		if
 		:: HSTATE(w) == ORPHAN && k != me && HSTATE(hw) == SPARE -> op = ORPH; goto exchange
 		:: HSTATE(w) == ORPHAN && k == me -> goto adopt
@@ -137,18 +143,41 @@ not_here:		k++;
 	}
 clear:
 	if
+	:: atomic { keep -> keep = 0; v = 0; goto ring }        /* somebody is about to give back */
 #ifndef BREAK_SUMMARY
-	:: atomic { if :: summary == v -> summary = v - 1 :: else fi; v = 0; goto ring }
+	:: atomic { !keep -> if :: summary == v -> summary = v - 1 :: else fi; v = 0; goto ring }
 #else
-	:: atomic { if :: summary % 2 == 1 -> summary = summary - 1 :: else fi; v = 0; goto ring }
+	:: atomic { !keep -> if :: summary % 2 == 1 -> summary = summary - 1 :: else fi; v = 0; goto ring }
 #endif
 	MORTAL
 	fi;
 adopt:                                                  /* an orphan in the own record becomes HELD in place */
+	keep = 0;
+	if                                              /* the intent, as in the exchange */
+	:: atomic { NO_INTENT(me) }
+	MORTAL
+	fi;
 	if
-	:: atomic { cell[c] == w -> cell[c] = W(TURN(w) + 3, 0, BLK(w)); m = content[BLK(w)];
-		assert(((ringm >> m) & 1) && !((ackm >> m) & 1)); v = 0; k = 0; goto view }
-	:: atomic { cell[c] != w -> hw = cell[c]; goto not_here }
+	:: atomic { i_cell[me] = c; i_hold[me] = w; i_cnt[me] = redel[me] }
+	MORTAL
+	fi;
+#ifndef BREAK_ADOPT
+	if
+	:: atomic { i_old[me] = w; hap[me] = 0 }
+	MORTAL
+	fi;
+#endif
+	if
+	:: atomic { cell[c] == w -> cell[c] = ADOPTED(w); op = ORPH; took_effect() }
+	:: atomic { cell[c] != w -> NO_INTENT(me); hw = cell[c]; goto not_here }
+	MORTAL
+	fi;
+	if
+	:: atomic { redel[me] = i_cnt[me] + 1 }
+	MORTAL
+	fi;
+	if
+	:: atomic { NO_INTENT(me); v = 0; k = 0; goto view }
 	MORTAL
 	fi;
 ring:
@@ -228,8 +257,7 @@ exchange:
 	MORTAL
 	fi;
 	if                                              /* 5 */
-	:: atomic { op != ORPH -> BUMP(op, me) }
-	:: atomic { op == ORPH }
+	:: atomic { BUMP(op, me) }
 	MORTAL
 	fi;
 	if                                              /* 6 */
@@ -259,6 +287,9 @@ failed:
 
 	/* ---- the held view, and its release ---- */
 view:
+#if GIVES
+	if :: ((GIVES >> p) & 1) && !gave -> gave = 1; goto give :: else fi;
+#endif
 	if
 	:: atomic {
 		hw = cell[HOLD(me)];
@@ -268,6 +299,37 @@ view:
 		cell[HOLD(me)] = W(TURN(hw) + 3, 0, BLK(hw)); goto next }
 	MORTAL
 	fi;
+#if GIVES
+give:                                                   /* chan__orphans_give_back */
+	if
+#ifndef BREAK_GIVE_MARK
+	:: atomic { gback[me] = 1 }
+#else
+	:: skip
+#endif
+	MORTAL
+	fi;
+#ifndef BREAK_GIVE_LATE
+	if
+	:: atomic { summary = summary - summary % 2 + 3 }
+	MORTAL
+	fi;
+#endif
+	if
+	:: atomic { hw = cell[HOLD(me)]; cell[HOLD(me)] = W(TURN(hw) + 1, 0, BLK(hw)) }
+	MORTAL
+	fi;
+#ifdef BREAK_GIVE_LATE
+	if
+	:: atomic { summary = summary - summary % 2 + 3 }
+	MORTAL
+	fi;
+#endif
+	if
+	:: atomic { gback[me] = 0; goto next }
+	MORTAL
+	fi;
+#endif
 idle:
 	if
 	:: atomic { FORGET; fin++ }

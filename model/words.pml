@@ -50,8 +50,17 @@
 #define DEAD    2
 #define STATE(r)        (status[r] % 4)
 
-#define COUNTER(o, r)   ((o) == SEND -> sent[r] : ((o) == RECV -> taken[r] : 0))
-#define BUMP(o, r)      if :: (o) == SEND -> sent[r] = i_cnt[r] + 1 :: else -> taken[r] = i_cnt[r] + 1 fi
+#define COUNTER(o, r)   ((o) == SEND -> sent[r] : ((o) == RECV -> taken[r] : redel[r]))
+#define BUMP(o, r) \
+	if \
+	:: (o) == SEND -> sent[r] = i_cnt[r] + 1 \
+	:: (o) == RECV -> taken[r] = i_cnt[r] + 1 \
+	:: (o) == ORPH -> redel[r] = i_cnt[r] + 1 \
+	fi
+
+/* A change in place: the cell of the intent is the record's own, and keeps its block. */
+#define INPLACE(r, c)   ((c) == HOLD(r))
+#define ADOPTED(o)      W(TURN(o) + 3, 0, BLK(o))
 
 /* The fields beside old mean nothing while old is 0; they are zeroed with it only to keep states few. */
 #define NO_INTENT(r)    i_old[r] = 0; i_cell[r] = 0; i_hold[r] = 0; i_cnt[r] = 0
@@ -63,7 +72,8 @@ short i_old[R];
 byte i_cell[R];
 short i_hold[R];                /* the exact word of the hold cell before the exchange */
 byte i_cnt[R];
-byte sent[R], taken[R];         /* never reset, not even for a newcomer */
+byte sent[R], taken[R], redel[R];       /* never reset, not even for a newcomer */
+bit gback[R];                   /* gives_back */
 byte thint, hhint;
 byte summary;                   /* {version, bit of the one group} */
 
@@ -73,7 +83,7 @@ bit dead[R], stopped[R];
 bit hap[R];                     /* did the CAS of the record's latest intent happen? */
 byte tail, head;                /* first position not filled, not taken */
 short sentm, ringm, ackm;       /* bit m: send took effect, left the ring, acknowledged */
-byte sent_g, taken_g;
+byte sent_g, taken_g, redel_g;
 byte last[PROCS];               /* the latest message of each sender that left the ring */
 byte m_next[PROCS];
 bit sealed, over;

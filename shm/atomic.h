@@ -9,8 +9,10 @@
  *   ACK        hold_change() stores the hold cell      -> a repairer's load: the reader is done with it
  *   STATUS     chan__endpoint_show() stores LIVE       -> peers' loads: the identity in the record
  *   REPAIRED   chan__repair_all() CASes FREE           -> chan__endpoint_claim(): all that was repaired
- *   ORPHAN     chan__orphans_announce() CASes the      -> the receiver's load: the ORPHAN cells behind it
- *              summary
+ *   ORPHAN     chan__orphans_announce() CASes the      -> the receiver's load: the ORPHAN cells behind it, or
+ *              summary                                    that they are about to be given back
+ *   GIVEN      chan__orphans_give_back() clears        -> chan__orphans_next_in() loads it: the ORPHAN cells
+ *              gives_back
  *   REDELIVER  exchange() CASes an ORPHAN cell         -> its owner finds a spare there: the owner word
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
  *   SLEEP      chan__event_prepare() sets the sleeper bit, then looks at the ring; exchange() changes the

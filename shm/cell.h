@@ -65,7 +65,7 @@ static inline bool hold_is_spare(const struct geometry *g, uint64_t word)
 /* Turns that an exchange moves a hold cell on from SPARE: to HELD, or once round to SPARE again. */
 static inline uint64_t hold_turns(enum intent_kind kind)
 {
-    return kind == INTENT_TAKE || kind == INTENT_REDELIVER ? 1 : 4;
+    return kind == INTENT_TAKE || kind == INTENT_REDELIVER || kind == INTENT_MOVE ? 1 : 4;
 }
 
 /* Turns that an exchange moves the cell itself on: a ring cell by one; a hold cell from ORPHAN, 4k + 2, to
@@ -86,6 +86,13 @@ static inline uint64_t hold_changed(const struct geometry *g, uint64_t word, enu
 static inline uint32_t hold_cell_number(const struct geometry *g, uint32_t record, uint32_t hold)
 {
     return (uint32_t)g->messages + record * 2 * g->role_cells + hold;
+}
+
+/* True if the cell is one of the record's hold cells. */
+static inline bool hold_cell_is_of(const struct geometry *g, uint32_t cell, uint32_t record)
+{
+    uint32_t first = hold_cell_number(g, record, 0);
+    return cell >= first && cell - first < 2 * g->role_cells;
 }
 
 static inline atomic_u64 *seg_cell(const struct segment *s, uint32_t cell)

@@ -59,6 +59,7 @@ static bool claim_record(const struct segment *s, int fd, uint32_t number, uint3
         return false;
     }
     store_release(&record->intent_old, 0); /* left by the predecessor: repairers never touch intents */
+    store_relaxed(&record->gives_back, 0);
     const struct seg_hot *hot = seg_hot(s);
     e->party = (struct party){
         .segment = s,

@@ -105,6 +105,7 @@ uint64_t chan__layout_signature(void)
         SEG_RECORDS_AT,
         offsetof(struct seg_record, intent_old),
         offsetof(struct seg_record, sent),
+        offsetof(struct seg_record, returned),
         offsetof(struct seg_record, waits_for),
         offsetof(struct seg_record, holds),
         offsetof(struct seg_block, extent_first),

@@ -102,7 +102,7 @@ struct seg_record {
     atomic_u64 start_time;
     atomic_u64 pid_namespace;
     atomic_u32 uid;
-    uint32_t reserved0;
+    atomic_u32 gives_back;    /* 1 while the owner turns HELD cells into ORPHAN ones. Writer: owner */
     atomic_u64 attached_ns;   /* CLOCK_REALTIME */
     atomic_u64 command[2];    /* bytes of the command name, NUL-padded */
     atomic_u64 base_messages; /* the counters when it attached: counters run on over generations */
@@ -118,13 +118,16 @@ struct seg_record {
     atomic_u64 intent_count; /* the kind's counter before the exchange */
     /* Messages, counted once each by the exchange that moved them. Writer: owner. */
     atomic_u64 sent;
-    atomic_u64 taken;     /* from the ring, to be received */
-    atomic_u64 discarded; /* from the ring */
-    atomic_u64 redelivered;
+    atomic_u64 taken;       /* from the ring, to be received */
+    atomic_u64 discarded;   /* from the ring */
+    atomic_u64 redelivered; /* orphans taken, to be received */
     atomic_u64 orphans_discarded;
     atomic_u64 sent_bytes;
     atomic_u64 received_bytes;
-    uint64_t reserved2[5];
+    atomic_u64 moves;         /* orphans taken, to be moved to a dead-letter channel */
+    atomic_u64 dead_lettered; /* of which that many have arrived there */
+    atomic_u64 returned;      /* messages acknowledged in calls that have come to their end: a plain count */
+    uint64_t reserved2[2];
 
     /* Waiting. Writer: owner. */
     _Alignas(SEG_LINE) atomic_u32 waits_for; /* CHAN_WAITS_FOR_* */
@@ -141,13 +144,16 @@ struct seg_record {
 
 #define RECORD_FREE 0u /* the other states are CHAN_STATE_* */
 
-/* Kinds of intent: which counter, and what the hold cell becomes. */
+/* Kinds of intent: which counter, and what the hold cell becomes. Those of orphans are exchanges with another
+ * record's hold cell, or changes in place of the record's own (shm/orphans.h). */
 enum intent_kind {
     INTENT_SEND = 1,           /* sent; SPARE */
     INTENT_TAKE = 2,           /* taken; HELD */
     INTENT_DISCARD = 3,        /* discarded; SPARE */
     INTENT_REDELIVER = 4,      /* redelivered; HELD */
     INTENT_DISCARD_ORPHAN = 5, /* orphans_discarded; SPARE */
+    INTENT_MOVE = 6,           /* moves; HELD */
+    INTENT_DEAD_LETTER = 7,    /* dead_lettered; HELD -> SPARE, in place only */
 };
 
 /* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */
@@ -214,12 +220,14 @@ _Static_assert(offsetof(struct seg_hot, orphans) == 640, "hot words");
 _Static_assert(offsetof(struct seg_record, pid) == 8, "record");
 _Static_assert(offsetof(struct seg_record, start_time) == 16, "record");
 _Static_assert(offsetof(struct seg_record, uid) == 32, "record");
+_Static_assert(offsetof(struct seg_record, gives_back) == 36, "record");
 _Static_assert(offsetof(struct seg_record, command) == 48, "record");
 _Static_assert(offsetof(struct seg_record, base_messages) == 64, "record");
 _Static_assert(offsetof(struct seg_record, intent_old) == 128, "record");
 _Static_assert(offsetof(struct seg_record, intent_cell) == 136, "record");
 _Static_assert(offsetof(struct seg_record, sent) == 160, "record");
 _Static_assert(offsetof(struct seg_record, received_bytes) == 208, "record");
+_Static_assert(offsetof(struct seg_record, returned) == 232, "record");
 _Static_assert(offsetof(struct seg_record, waits_for) == 256, "record");
 _Static_assert(offsetof(struct seg_record, waiting_since_ns) == 264, "record");
 _Static_assert(offsetof(struct seg_record, holds) == 384, "record");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages given back by dead receivers: finding them, and the summary that makes looking for them one
- * load. */
-#include "shm/repair.h"
+/* Messages given back: announcing, finding and changing them. */
+#include "shm/orphans.h"
+
+#include "shm/owner.h"
 
 #define GROUPS 32u
 
@@ -21,34 +22,74 @@ void chan__orphans_announce(const struct segment *s, uint32_t number)
         now = load_relaxed(summary);
 }
 
-bool chan__orphans_find_in(const struct segment *s, uint32_t number, uint32_t *cell, uint64_t *word)
+void chan__orphans_give_back(struct party *party, uint64_t holds)
+{
+    uint32_t first = party->segment->g.role_cells;
+    if (!holds)
+        return;
+    store_relaxed(&party->record->gives_back, 1); /* ORPHAN */
+    chan__orphans_announce(party->segment, party->number);
+    for (uint32_t i = 0; i < first; i++)
+        if (holds >> i & 1)
+            chan__hold_orphan(party, first + i);
+    store_release(&party->record->gives_back, 0); /* GIVEN */
+}
+
+bool chan__orphans_next_in(const struct segment *s, struct orphan_scan *scan)
 {
     const struct geometry *g = &s->g;
-    for (uint32_t hold = g->role_cells; hold < 2 * g->role_cells; hold++) {
-        *word = load_acquire(&seg_record(s, number)->holds[hold]);
-        if (hold_state(g, *word) == HOLD_ORPHAN) {
-            *cell = hold_cell_number(g, number, hold);
+    struct seg_record *record = seg_record(s, scan->number);
+    bool gives_back = load_acquire(&record->gives_back) != 0; /* GIVEN */
+    while (scan->hold < 2 * g->role_cells) {
+        uint32_t hold = scan->hold++;
+        scan->word = load_acquire(&record->holds[hold]);
+        scan->cell = hold_cell_number(g, scan->number, hold);
+        enum hold_state state = hold_state(g, scan->word);
+        scan->keeps |= state == HOLD_ORPHAN || (state == HOLD_HELD && gives_back);
+        if (state == HOLD_ORPHAN)
             return true;
-        }
     }
     return false;
 }
 
-bool chan__orphans_find(const struct segment *s, uint32_t *cell, uint64_t *word)
+static void end_group(const struct segment *s, struct orphan_scan *scan)
 {
-    uint64_t summary = load_acquire(&seg_hot(s)->orphans); /* ORPHAN */
-    for (uint32_t group = 0; (uint32_t)summary && group < GROUPS; group++) {
-        if (!(summary >> group & 1))
+    /* Fails if anything was announced since `summary` was read: the next look finds it. */
+    uint64_t cleared = with_next_version(scan->summary) & ~(UINT64_C(1) << scan->group);
+    if (!scan->keeps && cas_acq_rel_u64(&seg_hot(s)->orphans, scan->summary, cleared))
+        scan->summary = cleared;
+    scan->keeps = false;
+}
+
+bool chan__orphans_next(const struct segment *s, struct orphan_scan *scan)
+{
+    for (; scan->group < GROUPS && (uint32_t)scan->summary >> scan->group; scan->number = ++scan->group) {
+        if (!(scan->summary >> scan->group & 1))
             continue;
-        for (uint32_t number = group; number < s->g.endpoints; number += GROUPS)
-            if (chan__orphans_find_in(s, number, cell, word))
+        for (; scan->number < s->g.endpoints; scan->number += GROUPS, scan->hold = s->g.role_cells)
+            if (chan__orphans_next_in(s, scan))
                 return true;
-        /* Fails if anything was announced since `summary` was read: the next look finds it. */
-        uint64_t cleared = with_next_version(summary) & ~(UINT64_C(1) << group);
-        if (cas_acq_rel_u64(&seg_hot(s)->orphans, summary, cleared))
-            summary = cleared;
+        end_group(s, scan);
     }
     return false;
+}
+
+bool chan__orphans_change_own(struct party *party, uint32_t hold, uint64_t word, enum hold_state state,
+                              enum intent_kind kind)
+{
+    const struct geometry *g = &party->segment->g;
+    struct seg_record *record = party->record;
+    atomic_u64 *counter = chan__counter_of(record, kind);
+    uint64_t new = hold_changed(g, word, state);
+    uint64_t count = load_relaxed(counter);
+    uint32_t cell = hold_cell_number(g, party->number, hold);
+
+    chan__intent_set(record, &(struct intent){word, word, count, cell, hold, kind});
+    bool done = cas_acq_rel_u64(&record->holds[hold], word, new); /* ACK */
+    if (done)
+        store_release(counter, count + 1);
+    chan__intent_clear(record);
+    return done;
 }
 
 uint32_t chan__holds_count(const struct segment *s, uint32_t number, enum hold_state state)

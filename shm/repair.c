@@ -5,6 +5,7 @@
 #include "shm/repair.h"
 
 #include "shm/arena.h"
+#include "shm/orphans.h"
 #include "shm/owner.h"
 
 /* Somebody read `new` from `cell`: it has been there. */
@@ -36,6 +37,10 @@ bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32
         return false;
     if (ahead == 0)
         return cell_block(g, word) == cell_block(g, new); /* a seal may have been added since */
+    /* A cell of its own: while the record is DEAD it gets beyond `new` by a repairer and a taker of orphans only,
+     * who begin with `new`; from `old`, a taker leads to the turn of `new` at most, with another block. */
+    if (hold_cell_is_of(g, cell, number))
+        return true;
     return was_seen(s, number, new, cell) ||
            !owner_is(load_acquire(&seg_block(s, cell_block(g, new))->owner), number);
 }
@@ -44,12 +49,16 @@ static bool intent_is_sound(const struct segment *s, const struct intent *i)
 {
     const struct geometry *g = &s->g;
     return i->cell < cell_count(g) && i->hold < 2 * g->role_cells && cell_block(g, i->old) < g->blocks &&
-           cell_block(g, i->held) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DISCARD_ORPHAN;
+           cell_block(g, i->held) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DEAD_LETTER;
 }
 
-/* What the cell holds afterwards. */
-static uint64_t intent_new(const struct segment *s, const struct intent *i)
+/* What the cell holds afterwards. In place, where the hold cell is the cell itself, from ORPHAN or HELD to the
+ * other or to SPARE; else an exchange. */
+static uint64_t intent_new(const struct segment *s, uint32_t number, const struct intent *i)
 {
+    bool becomes_spare = i->kind == INTENT_DISCARD_ORPHAN || i->kind == INTENT_DEAD_LETTER;
+    if (hold_cell_is_of(&s->g, i->cell, number))
+        return hold_changed(&s->g, i->old, becomes_spare ? HOLD_SPARE : HOLD_HELD);
     return cell_exchanged(&s->g, i->old, cell_turns(&s->g, i->cell), i->held);
 }
 
@@ -62,7 +71,9 @@ bool chan__exchange_took(const struct segment *s, uint32_t number)
         return false;
     if (i.old != old || load_acquire(&record->intent_old) != old)
         return true;
-    return intent_is_sound(s, &i) && chan__decide(s, number, intent_new(s, &i), i.cell);
+    if (hold_cell_is_of(&s->g, i.cell, number))
+        return false; /* in place: it is in that cell before and after */
+    return intent_is_sound(s, &i) && chan__decide(s, number, intent_new(s, number, &i), i.cell);
 }
 
 static bool is_still(struct seg_record *record, uint64_t status)
@@ -93,12 +104,15 @@ static void repair_exchange(const struct segment *s, uint32_t number, uint64_t s
     struct intent i = chan__intent_get(record);
     if (!i.old || !intent_is_sound(s, &i))
         return;
-    bool happened =
-        load_acquire(&record->holds[i.hold]) != i.held || chan__decide(s, number, intent_new(s, &i), i.cell);
+    bool in_place =
+        hold_cell_is_of(&s->g, i.cell, number); /* no exchange: nothing but the count may be missing */
+    bool happened = (!in_place && load_acquire(&record->holds[i.hold]) != i.held) ||
+                    chan__decide(s, number, intent_new(s, number, &i), i.cell);
     /* All of the above was about the dead one only if the record is still its. */
     if (!happened || !is_still(record, status))
         return;
-    finish_exchange(s, number, &i);
+    if (!in_place)
+        finish_exchange(s, number, &i);
     if (is_still(record, status))
         cas_acq_rel_u64(chan__counter_of(record, i.kind), i.count, i.count + 1);
 }

@@ -13,28 +13,8 @@
  * counts. */
 void chan__repair_all(const struct segment *s, bool dry_run, struct chan_repair_report *report);
 
-/* True if there may be ORPHAN cells: one load. */
-static inline bool chan__orphans_maybe(const struct segment *s)
-{
-    return (uint32_t)load_acquire(&seg_hot(s)->orphans) != 0; /* ORPHAN */
-}
-
-/* An ORPHAN cell, its number and its word; false if there is none. Clears summary bits that it finds to be
- * leftovers. */
-bool chan__orphans_find(const struct segment *s, uint32_t *cell, uint64_t *word);
-
-/* The same, in one record. */
-bool chan__orphans_find_in(const struct segment *s, uint32_t number, uint32_t *cell, uint64_t *word);
-
-/* After turning HELD cells of record `number` into ORPHAN ones. */
-void chan__orphans_announce(const struct segment *s, uint32_t number);
-
-/* Hold cells in a state, of one record and of all. */
-uint32_t chan__holds_count(const struct segment *s, uint32_t number, enum hold_state state);
-uint64_t chan__holds_total(const struct segment *s, enum hold_state state);
-
-/* True if the exchange that record `number`, whose holder is dead, was in the middle of took effect: it
- * was to put `new` into `cell`. */
+/* True if what record `number`, whose holder is dead, was in the middle of took effect: it was to put `new`
+ * into `cell`. */
 bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32_t cell);
 
 /* True if record `number`, live or dead, is in the middle of an exchange that has taken effect: what it

@@ -67,6 +67,10 @@ static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum inten
         return &record->redelivered;
     case INTENT_DISCARD_ORPHAN:
         return &record->orphans_discarded;
+    case INTENT_MOVE:
+        return &record->moves;
+    case INTENT_DEAD_LETTER:
+        return &record->dead_lettered;
     case INTENT_DISCARD:
         break;
     }
@@ -96,7 +100,7 @@ int chan__ring_seal(const struct segment *s);
 /* The receiver is done with the message in `hold`: one store, after which the block is spare. */
 void chan__hold_release(struct party *party, uint32_t hold);
 
-/* The receiver gives the message in `hold` back unread: chan__orphans_announce() makes it known. */
+/* The receiver gives the message in `hold` back, as a step of chan__orphans_give_back(). */
 void chan__hold_orphan(struct party *party, uint32_t hold);
 
 /* What is in a hold cell; nobody but its owner changes one that is SPARE or HELD. -EBADMSG. */

@@ -4,7 +4,7 @@
 
 #include "shm/arena.h"
 #include "shm/event.h"
-#include "shm/repair.h"
+#include "shm/orphans.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -157,22 +157,15 @@ int chan_adopt_receiver(struct chan_receiver *rx)
 static void drop_holds(struct handle *h)
 {
     const struct segment *s = &h->chan->segment;
-    const struct geometry *g = &s->g;
-    uint32_t first = hold_first(g, h->endpoint.role);
-    bool orphaned = false;
-    for (uint32_t hold = first; h->open && hold < first + g->role_cells; hold++) {
-        struct held held;
-        if (!(h->open & hold_bit(h, hold)) || chan__hold_read(&h->endpoint.party, hold, &held))
-            continue;
-        if (h->endpoint.role == CHAN_ROLE_SENDER) {
-            (void)chan__arena_free(s, held.number);
-        } else {
-            chan__hold_orphan(&h->endpoint.party, hold);
-            orphaned = true;
-        }
+    if (h->endpoint.role == CHAN_ROLE_RECEIVER) {
+        chan__orphans_give_back(&h->endpoint.party, h->open);
+        return;
     }
-    if (orphaned)
-        chan__orphans_announce(s, h->endpoint.party.number);
+    for (uint32_t hold = 0; h->open && hold < s->g.role_cells; hold++) {
+        struct held held;
+        if (h->open & hold_bit(h, hold) && !chan__hold_read(&h->endpoint.party, hold, &held))
+            (void)chan__arena_free(s, held.number);
+    }
 }
 
 static void detach(struct handle *h)

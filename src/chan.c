@@ -2,7 +2,7 @@
 /* Channels as objects of this process: create, open, close, unlink; what they are and how full. */
 #include "src/handle.h"
 
-#include "shm/repair.h"
+#include "shm/orphans.h"
 
 #include <errno.h>
 #include <fcntl.h>

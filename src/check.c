@@ -3,6 +3,7 @@
 #include "src/handle.h"
 
 #include "shm/arena.h"
+#include "shm/orphans.h"
 #include "shm/repair.h"
 
 #include <errno.h>
@@ -112,16 +113,25 @@ static int audit_records(struct audit *a)
 
 static int audit_sums(struct audit *a, uint64_t queued)
 {
-    uint64_t sent = 0, gone = 0;
+    uint64_t sent = 0, gone = 0, taken = 0, settled = 0;
     for (uint32_t number = 0; number < a->segment->g.endpoints; number++) {
         struct seg_record *record = seg_record(a->segment, number);
         sent += load_acquire(&record->sent);
+        taken += load_acquire(&record->taken);
         gone += load_acquire(&record->taken) + load_acquire(&record->discarded);
+        settled += load_acquire(&record->orphans_discarded) + load_acquire(&record->dead_lettered) +
+                   load_acquire(&record->returned) + chan__holds_count(a->segment, number, HOLD_HELD) +
+                   chan__holds_count(a->segment, number, HOLD_ORPHAN);
     }
     if (sent != gone + queued)
         return wrong(a,
                      "%" PRIu64 " messages sent, but %" PRIu64 " taken or discarded and %" PRIu64 " queued",
                      sent, gone, queued);
+    if (settled > taken)
+        return wrong(a,
+                     "%" PRIu64 " messages taken to be received, but %" PRIu64
+                     " held, given back, put away or returned",
+                     taken, settled);
     return 0;
 }
 

@@ -46,6 +46,8 @@ struct chan_sender {
 
 struct chan_receiver {
     struct handle handle;
+    struct chan_sender *dead_letters; /* the user's, or NULL */
+    uint32_t deliveries;              /* of what was received last */
 };
 
 /* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by
@@ -126,6 +128,7 @@ static inline uint64_t chan__life_state(const struct chan *ch)
 bool chan__heal(struct chan *ch); /* true if there were dead endpoints */
 bool chan__life_is_stale(const struct chan *ch);
 void chan__wake_all(struct chan *ch);
+void chan__others_may_end(struct chan *ch); /* a message is gone that other receivers may have waited for */
 
 /* keeper (keeper.c) */
 void chan__keeper_watch(struct chan *ch);
@@ -147,6 +150,12 @@ static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *ope
 
 /* receiving (recv.c): throw away everything queued, with a sender's or receiver's hold cells. */
 void chan__discard_all(struct handle *h);
+
+/* messages given back (redelivery.c): take one that is no larger than `limit`, and put those away that were
+ * delivered too often. -EAGAIN: there is none to be had now. -EMSGSIZE: out->size tells. */
+int chan__take_given_back(struct chan_receiver *rx, uint64_t limit, uint32_t *hold, struct message *out);
+bool chan__is_given_back(const struct chan_receiver *rx);
+void chan__discard_given_back(struct handle *h);
 
 /* names and options (name.c, options.c) */
 int chan__name_check(const char *name);

@@ -30,6 +30,12 @@ static void warn_all(struct chan *ch)
         chan__event_wake(&hot->space_event, INT_MAX);
 }
 
+void chan__others_may_end(struct chan *ch)
+{
+    if (chan__life_state(ch) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
+        chan__event_notify_after_store(&seg_hot(&ch->segment)->data_event, INT_MAX);
+}
+
 int chan__life_join(struct chan *ch, uint32_t role)
 {
     atomic_u64 *state = &seg_hot(&ch->segment)->state;

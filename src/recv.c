@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Receiving: copies, batches, views; redelivery; discarding. */
+/* Receiving: copies, batches, views; discarding. */
 #include "src/handle.h"
 
 #include "shm/arena.h"
 #include "shm/event.h"
+#include "shm/orphans.h"
 #include "shm/repair.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
-/* How often to look again for orphans that others snatch away: more often, and somebody writes nonsense. */
+/* How often to look again because messages were given back meanwhile: more often, and somebody writes nonsense. */
 #define ORPHAN_ROUNDS 1000
 
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
@@ -25,67 +26,6 @@ struct receiving {
 static struct segment *segment_of(const struct chan_receiver *rx)
 {
     return &rx->handle.chan->segment;
-}
-
-/* Throw an orphan away that has been delivered too often. */
-static int discard_orphan(struct handle *h, uint32_t cell, uint64_t word)
-{
-    const struct segment *s = &h->chan->segment;
-    struct held spare;
-    int result = chan__handle_spare(h, &spare);
-    if (result)
-        return result;
-    if (chan__exchange_orphan(&h->endpoint.party, cell, word, &spare, INTENT_DISCARD_ORPHAN) &&
-        chan__arena_free(s, (uint32_t)cell_block(&s->g, word)))
-        chan__event_notify_after_store(&seg_hot(s)->space_event, INT_MAX);
-    return -EAGAIN;
-}
-
-/* An orphan in this receiver's own record needs no exchange: the block is this record's already. */
-static bool take_own_orphan(struct receiving *op, uint32_t hold, uint64_t word)
-{
-    const struct geometry *g = &segment_of(op->rx)->g;
-    struct seg_record *record = op->rx->handle.endpoint.party.record;
-    if (!cas_acq_rel_u64(&record->holds[hold], word, hold_changed(g, word, HOLD_HELD)))
-        return false;
-    store_relaxed(&record->redelivered, load_relaxed(&record->redelivered) + 1);
-    op->hold = hold;
-    return true;
-}
-
-/* -EAGAIN: there was none, or somebody else was faster. */
-OUT_OF_LINE static int take_orphan(struct receiving *op)
-{
-    struct handle *h = &op->rx->handle;
-    const struct segment *s = segment_of(op->rx);
-    uint32_t cell;
-    uint64_t word;
-    /* One's own first: they take no spare block, and may be sitting in all of one's hold cells. */
-    if (!chan__orphans_find_in(s, h->endpoint.party.number, &cell, &word) &&
-        !chan__orphans_find(s, &cell, &word))
-        return -EAGAIN;
-    uint64_t number = cell_block(&s->g, word);
-    if (number >= s->g.blocks)
-        return -EBADMSG;
-    struct seg_block *block = seg_block(s, number);
-    uint64_t size = load_acquire(&block->size);
-    uint32_t deliveries = load_acquire(&block->deliveries);
-    if (load_acquire(seg_cell(s, cell)) != word)
-        return -EAGAIN;
-    if (s->g.max_deliveries && deliveries >= s->g.max_deliveries)
-        return discard_orphan(h, cell, word);
-    op->message = (struct message){block, (uint32_t)number, size};
-    if (size > op->limit)
-        return -EMSGSIZE;
-    uint32_t own = hold_cell_number(&s->g, h->endpoint.party.number, 0);
-    if (cell >= own && cell - own < 2 * s->g.role_cells)
-        return take_own_orphan(op, cell - own, word) ? 0 : -EAGAIN;
-    struct held spare;
-    int result = chan__handle_spare(h, &spare);
-    if (result)
-        return result;
-    op->hold = spare.hold;
-    return chan__exchange_orphan(&h->endpoint.party, cell, word, &spare, INTENT_REDELIVER) ? 0 : -EAGAIN;
 }
 
 /* True if another endpoint has a message in its hands, whose death would bring it back. */
@@ -173,15 +113,18 @@ static int attempt_take(void *operation)
     const struct segment *s = segment_of(op->rx);
     int result;
     int rounds = 0;
+    uint64_t orphans;
     do {
-        result = chan__orphans_maybe(s) ? take_orphan(op) : -EAGAIN;
+        orphans = load_acquire(&seg_hot(s)->orphans); /* ORPHAN */
+        result =
+            (uint32_t)orphans ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message) : -EAGAIN;
         if (result == -EAGAIN)
             result = take_from_ring(op);
         if (result == -EAGAIN || result == -EPIPE)
             result = end_or_empty(op, result);
         /* An orphan that came after the look and before the ring was found empty has to be looked for
-         * again. */
-    } while (result == -EAGAIN && chan__orphans_maybe(s) && ++rounds < ORPHAN_ROUNDS);
+         * again. Those that were looked at and stay, waiting for the dead-letter channel, are no reason. */
+    } while (result == -EAGAIN && load_acquire(&seg_hot(s)->orphans) != orphans && ++rounds < ORPHAN_ROUNDS);
     return result;
 }
 
@@ -194,7 +137,7 @@ static const unsigned char *delivered(struct receiving *op)
     if (!payload)
         chan__hold_release(&op->rx->handle.endpoint.party, op->hold);
     else
-        store_relaxed(&m->block->deliveries, load_relaxed(&m->block->deliveries) + 1);
+        store_relaxed(&m->block->deliveries, op->rx->deliveries = load_relaxed(&m->block->deliveries) + 1);
     return payload;
 }
 
@@ -212,9 +155,15 @@ static void finish(struct receiving *op)
         chan__event_notify_after_store(event, INT_MAX);
     store_relaxed(&party->record->received_bytes,
                   load_relaxed(&party->record->received_bytes) + op->message.size);
-    /* Other receivers may be waiting for the end, and that for this message. */
-    if (chan__life_state(ch) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
-        chan__event_notify_after_store(&seg_hot(s)->data_event, INT_MAX);
+    chan__others_may_end(ch);
+}
+
+/* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
+ * received, but not returned. */
+static void count_returned(struct chan_receiver *rx, uint64_t messages)
+{
+    struct seg_record *record = rx->handle.endpoint.party.record;
+    store_release(&record->returned, load_relaxed(&record->returned) + messages);
 }
 
 static int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
@@ -244,6 +193,8 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
     if (result)
         return result;
     result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
+    if (!result)
+        count_returned(rx, 1);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -279,7 +230,7 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
     if (result)
         return result;
     size_t received = 0;
-    uint32_t unannounced = 0;
+    uint32_t unannounced = 0, deliveries = 0;
     while (!result && received < count && received < SSIZE_MAX) {
         struct iovec *message = &messages[received];
         size_t size;
@@ -289,11 +240,17 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
                                     received ? DEADLINE_TRY : deadline_ns, &unannounced);
         if (!result || (result == -EMSGSIZE && !received))
             message->iov_len = size;
+        if (!result && rx->deliveries > deliveries)
+            deliveries = rx->deliveries;
         received += !result;
         if (unannounced == BATCH_UNANNOUNCED)
             announce(rx, &unannounced);
     }
     announce(rx, &unannounced);
+    if (received) {
+        rx->deliveries = deliveries;
+        count_returned(rx, received);
+    }
     chan__handle_leave(&rx->handle);
     return received ? (ssize_t)received : result;
 }
@@ -328,7 +285,8 @@ static int attempt_view(void *operation)
     const struct segment *s = segment_of(op->rx);
     if ((uint32_t)__builtin_popcountll(h->open) < s->g.holds)
         return attempt_take(op);
-    if (chan__orphans_maybe(s) || chan__ring_has_message(&h->endpoint.party) == 0)
+    if ((chan__orphans_maybe(s) && chan__is_given_back(op->rx)) ||
+        chan__ring_has_message(&h->endpoint.party) == 0)
         return -ENOBUFS;
     return end_or_empty(op, -EAGAIN);
 }
@@ -411,6 +369,7 @@ int chan_release(struct chan_receiver *rx, struct chan_view *view)
         struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
         rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
         finish(&op);
+        count_returned(rx, 1);
         *view = (struct chan_view){0};
     } else {
         result = -EINVAL;
@@ -419,19 +378,20 @@ int chan_release(struct chan_receiver *rx, struct chan_view *view)
     return result;
 }
 
+uint32_t chan_receiver_deliveries(const struct chan_receiver *rx)
+{
+    return rx->deliveries;
+}
+
 void chan__discard_all(struct handle *h)
 {
     const struct segment *s = &h->chan->segment;
     struct held spare;
     struct message message;
-    uint32_t cell;
-    uint64_t word;
     struct party party =
         h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
     party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);
     while (!chan__handle_spare(h, &spare) && !chan__ring_discard(&party, &spare, &message))
         (void)chan__arena_free(s, message.number);
-    for (uint32_t tries = 0; tries < cell_count(&s->g) && chan__orphans_find(s, &cell, &word); tries++)
-        if (discard_orphan(h, cell, word) != -EAGAIN)
-            break;
+    chan__discard_given_back(h);
 }

@@ -3,6 +3,7 @@
 #include "src/handle.h"
 
 #include "shm/arena.h"
+#include "shm/orphans.h"
 #include "shm/process.h"
 #include "shm/repair.h"
 
@@ -12,7 +13,7 @@
 
 static void add_counters(const struct segment *s, struct chan_stat *out)
 {
-    uint64_t taken = 0, orphans_discarded = 0;
+    uint64_t taken = 0, orphans_discarded = 0, returned = 0;
     for (uint32_t number = 0; number < s->g.endpoints; number++) {
         const struct seg_record *record = seg_record(s, number);
         out->sent += load_acquire(&record->sent);
@@ -20,13 +21,16 @@ static void add_counters(const struct segment *s, struct chan_stat *out)
         out->discarded += load_acquire(&record->discarded);
         orphans_discarded += load_acquire(&record->orphans_discarded);
         out->redelivered += load_acquire(&record->redelivered);
+        out->dead_lettered += load_acquire(&record->dead_lettered);
+        returned += load_acquire(&record->returned);
         out->sent_bytes += load_relaxed(&record->sent_bytes);
         out->received_bytes += load_relaxed(&record->received_bytes);
     }
     out->held = chan__holds_total(s, HOLD_HELD);
     out->orphaned = chan__holds_total(s, HOLD_ORPHAN);
-    uint64_t not_received = out->held + out->orphaned + orphans_discarded;
+    uint64_t not_received = out->held + out->orphaned + orphans_discarded + out->dead_lettered;
     out->received = taken > not_received ? taken - not_received : 0;
+    out->unreturned = out->received > returned ? out->received - returned : 0;
     out->discarded += orphans_discarded;
 }
 

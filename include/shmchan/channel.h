@@ -74,8 +74,8 @@ struct chan_options {
  * only messages larger than chan_memory.inline_size. The default has room for `messages` of the largest
  * size, but at most for the larger of 64 MiB and four of them.
  *
- * max_deliveries: a message that was delivered this often and never released is discarded (and counted)
- * instead of being delivered once more. */
+ * max_deliveries: a message that was delivered this often and never released is moved to a dead-letter channel
+ * (chan_receiver_set_dead_letters()), or discarded, instead of being delivered once more; both are counted. */
 
 #define CHAN_NO_GROUP UINT32_MAX
 #define CHAN_OPTIONS_INIT                                                                                    \

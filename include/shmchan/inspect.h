@@ -12,15 +12,18 @@
 CHAN_BEGIN
 
 /* Totals of a channel since its creation, over all endpoints there have been. At any quiescent moment,
- * once the dead are repaired: sent == received + discarded + held + orphaned + queued. */
+ * once the dead are repaired: sent == received + discarded + dead_lettered + held + orphaned + queued. */
 struct chan_stat {
     uint32_t size; /* in: sizeof(struct chan_stat) */
     uint32_t format_version;
-    uint64_t sent;      /* messages */
-    uint64_t received;  /* messages whose receive is complete */
-    uint64_t discarded; /* messages dropped: last receiver gone, or max_deliveries reached */
+    uint64_t sent;          /* messages */
+    uint64_t received;      /* messages whose receive is complete */
+    uint64_t discarded;     /* messages dropped: last receiver gone, or max_deliveries reached */
+    uint64_t redelivered;   /* times that a message given back was taken again, to be received */
+    uint64_t dead_lettered; /* messages moved to a dead-letter channel */
     uint64_t
-        redelivered; /* deliveries beyond the first; short by those whose receiver was killed taking them */
+        unreturned; /* of those received: acknowledged in calls that never returned, because their process
+                             * died in them: by a copying receive they may have gone with it */
     uint64_t sent_bytes; /* counted after the fact: short by what a killed call had in hand */
     uint64_t received_bytes;
     uint64_t queued;     /* in the queue now */

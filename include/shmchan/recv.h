@@ -29,6 +29,10 @@ CHAN_API CHAN_MUST_USE int chan_recv_timeout(struct chan_receiver *rx, void *buf
 CHAN_API CHAN_MUST_USE int chan_recv_until(struct chan_receiver *rx, void *buffer, size_t capacity,
                                            size_t *size, int64_t deadline_ns);
 
+/* How often the message that the last copying receive returned had been handed to a receiver, that time included;
+ * > 1: it is redelivered. Of a batch, the highest. 0: nothing was received yet. Since 0.1. */
+CHAN_API CHAN_MUST_USE uint32_t chan_receiver_deliveries(const struct chan_receiver *rx);
+
 /* Wait for one message, then receive what is there, at most `count`, one into each iovec, whose iov_len is
  * set to the message's length. Returns how many. -EMSGSIZE if the first does not fit its iovec (whose
  * iov_len then tells what is needed); a later one that does not fit ends the batch before it. count 0
@@ -66,6 +70,21 @@ CHAN_API CHAN_MUST_USE int chan_recv_view_until(struct chan_receiver *rx, struct
 /* Done with it: the message is acknowledged and its memory free; *view is zeroed. -EINVAL: not an open view
  * of this receiver. Since 0.1. */
 CHAN_API int chan_release(struct chan_receiver *rx, struct chan_view *view);
+
+/* Messages of rx's channel that were delivered max_deliveries times and never released are moved to the channel of
+ * `dead_letters` by whichever receiver meets them that was told of one; a receiver that was not discards them. It
+ * does so within its receiving calls, blocked ones included. A message is there at least once: twice if the
+ * receiver that moved it was killed right then; `dead_lettered` counts it once.
+ *
+ * While the dead-letter channel is full, such messages wait as given back, and receiving goes on with the others;
+ * the end of the channel waits for them. They are tried again by every receive, and in blocked ones every 1.25 s
+ * (CHAN_NO_KEEPER: 20 ms). Where it is closed, corrupt or takes no message as large, they are discarded.
+ *
+ * `dead_letters` stays the caller's, belongs to the same thread as rx, has to leave it one loan to use, and
+ * outlives it or another call of this function; NULL: none any more. Clones of rx have none. -EINVAL: the channel
+ * has no max_deliveries, or `dead_letters` leads back into it. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_receiver_set_dead_letters(struct chan_receiver *rx,
+                                                          struct chan_sender *dead_letters);
 
 CHAN_END
 

@@ -100,6 +100,26 @@ exec 3>&-
 same "$(chanctl recv large --whole --timeout 5 | wc -c)" 1000000
 same "$(field large '["totals"]["redelivered"]')" 2
 
+check "what was delivered as often as the limit says goes to the dead-letter channel, or is discarded"
+chanctl create limited --max-deliveries 1
+chanctl create dead
+for options in --dead-letters=dead ""; do
+    printf %4000s x | chanctl send limited
+    exec 3<>"$WORK/fifo"
+    head -c 65536 /dev/zero >&3
+    start "$CHANCTL" recv limited --ack >"$WORK/fifo"
+    eventually has limited '["queue"]["held"]' 1
+    kill -KILL "$pid"
+    expect_end 137 "$pid"
+    exec 3>&-
+    expect 1 chanctl recv limited --no-wait ${options:+"$options"}
+done
+same "$(field limited '["totals"]["dead_lettered"]')" 1
+same "$(field limited '["totals"]["discarded"]')" 1
+same "$(chanctl recv dead --no-wait | wc -c)" 4001
+chanctl check limited
+expect 10 chanctl recv limited --no-wait --dead-letters limited
+
 check "a receiver whose reader has gone ends without taking anything"
 exec 3<>"$WORK/fifo"
 start "$CHANCTL" recv ch >"$WORK/fifo"

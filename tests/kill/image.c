@@ -17,6 +17,8 @@ struct word {
 static const struct word record_words[] = {
     {offsetof(struct seg_record, status), "status"},
     {offsetof(struct seg_record, pid), "identity"},
+    {offsetof(struct seg_record, gives_back), "gives_back"},
+    {offsetof(struct seg_record, attached_ns), "identity"},
     {offsetof(struct seg_record, base_messages), "base counters"},
     {offsetof(struct seg_record, intent_old), "intent_old"},
     {offsetof(struct seg_record, intent_cell), "intent_cell"},
@@ -29,6 +31,9 @@ static const struct word record_words[] = {
     {offsetof(struct seg_record, orphans_discarded), "orphans_discarded"},
     {offsetof(struct seg_record, sent_bytes), "sent_bytes"},
     {offsetof(struct seg_record, received_bytes), "received_bytes"},
+    {offsetof(struct seg_record, moves), "moves"},
+    {offsetof(struct seg_record, dead_lettered), "dead_lettered"},
+    {offsetof(struct seg_record, returned), "returned"},
     {offsetof(struct seg_record, waits_for), "waits_for"},
     {offsetof(struct seg_record, waiting_since_ns), "waiting figures"},
     {offsetof(struct seg_record, holds), "hold cell"},

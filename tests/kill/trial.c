@@ -449,6 +449,8 @@ static void check_messages(struct trial *t, const struct chan_stat *stat)
                        stat->discarded);
         return;
     }
+    if (stat->unreturned > gone)
+        trial_fail(t, "%u messages went with the victim, but the channel counts %lu", gone, stat->unreturned);
     if (stat->sent != sent)
         trial_fail(t, "the channel counts %lu messages sent, but there were %u", stat->sent, sent);
     if (stat->received != t->received + gone)

@@ -30,7 +30,7 @@ _chanctl() {
     ls) options="--json --names" ;;
     stat) options="--json --watch" ;;
     send) options="$shape $framing --count --timeout --shutdown-at-eof --create --any-owner" ;;
-    recv) options="$shape $framing --count --timeout --no-wait --ack --create --any-owner" ;;
+    recv) options="$shape $framing --count --timeout --no-wait --ack --dead-letters --create --any-owner" ;;
     tap) options="--follow --count --hex --limit --json" ;;
     drain | check) options="--quiet" ;;
     shutdown) ;;

@@ -58,7 +58,7 @@ enum channel_option {
     "  --prefault            map every page at once\n"                                                       \
     "  --mlock               lock the pages into memory\n"                                                   \
     "  --huge-pages          ask for transparent huge pages\n"                                               \
-    "  --max-deliveries N    discard a message delivered this often and never acknowledged (no limit)\n"     \
+    "  --max-deliveries N    most deliveries of a message that nobody acknowledges (no limit)\n"             \
     "BYTES and N take a suffix K, M or G (powers of 1024).\n"
 
 /* What chanctl makes unless told otherwise: the library's defaults, but durable. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chanctl check: account for every block, unit and message. */
+#include <inttypes.h>
 #include <shmchan.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static int run(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     int option, quiet = 0, result;
+    struct chan_stat stat = {.size = sizeof(stat)};
     char text[512] = "";
     const char *name;
     struct chan *ch;
@@ -28,6 +30,8 @@ static int run(int argc, char **argv)
     if (result != 0)
         return fail(name, result);
     result = chan_check(ch, text, sizeof(text));
+    if (result == 0)
+        result = chan_stat(ch, &stat);
     chan_close(ch);
     if (result < 0)
         return fail(name, result);
@@ -36,6 +40,10 @@ static int run(int argc, char **argv)
                            "%s; check again when nobody uses it, try 'chanctl repair', or remove it", text);
     if (!quiet)
         puts("every block, unit and message is accounted for");
+    if (!quiet && stat.unreturned > 0)
+        printf("%" PRIu64 " messages were received in calls that never returned, since their process died: "
+               "these may be lost\n",
+               stat.unreturned);
     return CODE_OK;
 }
 

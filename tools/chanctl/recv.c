@@ -24,6 +24,7 @@
 struct receiving {
     const char *name;
     struct chan_receiver *rx;
+    struct chan_sender *dead_letters;
     enum framing framing;
     uint64_t message_size; /* largest */
     uint64_t count;        /* of messages to receive at most */
@@ -240,6 +241,27 @@ static int receive_all(struct receiving *r, size_t holds)
     return code;
 }
 
+/* Where messages go that were delivered too often. CODE_OK, or the code of what has been reported. */
+static int use_dead_letters(struct receiving *r, const char *name, uint32_t flags)
+{
+    struct chan *ch;
+    int error = chan_open(name, flags, &ch);
+
+    if (error == 0) {
+        error = chan_attach_sender(ch, 0, &r->dead_letters);
+        chan_close(ch);
+    }
+    if (error != 0)
+        return fail(name, error);
+    error = chan_receiver_set_dead_letters(r->rx, r->dead_letters);
+    if (error == -EINVAL)
+        return fail_saying(
+            r->name, CODE_OTHER,
+            "it has no limit of deliveries ('create --max-deliveries'), or is its own dead-letter "
+            "channel; do without --dead-letters");
+    return error == 0 ? CODE_OK : fail(r->name, error);
+}
+
 static int run(int argc, char **argv)
 {
     static const struct option long_options[] = {
@@ -249,12 +271,14 @@ static int run(int argc, char **argv)
         {"no-wait", no_argument, NULL, 'x'},
         {"count", required_argument, NULL, 'n'},
         {"ack", no_argument, NULL, 'a'},
+        {"dead-letters", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     struct receiving r = {.count = UINT64_MAX, .timeout_ns = CHAN_FOREVER};
     struct access access = default_access();
     int option, ack = 0, code, error;
+    const char *dead_letters = NULL;
     struct chan_options options;
     struct chan *ch;
     uint64_t room;
@@ -270,6 +294,8 @@ static int run(int argc, char **argv)
             r.count = size_argument(&recv_command, "--count", optarg, UINT64_MAX);
         else if (option == 'a')
             ack = 1;
+        else if (option == 'd')
+            dead_letters = optarg;
     }
     r.name = only_name(&recv_command, argc, argv);
     if (r.framing == FRAME_WHOLE && r.count == UINT64_MAX)
@@ -289,8 +315,13 @@ static int run(int argc, char **argv)
         error = chan_attach_receiver(ch, CHAN_INTERRUPTIBLE, &r.rx);
     if (error == 0)
         error = make_slots(&r, room);
-    code = error == 0 ? receive_all(&r, ack ? options.holds : 0) : fail(r.name, error);
+    code = error == 0 ? CODE_OK : fail(r.name, error);
+    if (code == CODE_OK && dead_letters)
+        code = use_dead_letters(&r, dead_letters, access.any_owner ? CHAN_ANY_OWNER : 0);
+    if (code == CODE_OK)
+        code = receive_all(&r, ack ? options.holds : 0);
     chan_close_receiver(r.rx);
+    chan_close_sender(r.dead_letters);
     chan_close(ch);
     free(r.buffer);
     return code;
@@ -307,7 +338,7 @@ const struct command recv_command = {
             "  -n, --count COUNT     end after so many messages\n"
             "  -t, --timeout SEC     give up when nothing came for so long\n"
             "  --no-wait             take what is queued, and do not wait for more\n"
-            "  --ack                 acknowledge messages only after they have been "
-            "written\n" ACCESS_OPTIONS_HELP,
+            "  --ack                 acknowledge messages only after they have been written\n"
+            "  --dead-letters NAME   send messages delivered too often to that channel\n" ACCESS_OPTIONS_HELP,
     .run = run,
 };

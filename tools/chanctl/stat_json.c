@@ -73,6 +73,8 @@ static void put_queue(struct json *json, const struct look *look)
     json_unsigned(json, "received", stat->received);
     json_unsigned(json, "discarded", stat->discarded);
     json_unsigned(json, "redelivered", stat->redelivered);
+    json_unsigned(json, "dead_lettered", stat->dead_lettered);
+    json_unsigned(json, "unreturned", stat->unreturned);
     json_unsigned(json, "sent_bytes", stat->sent_bytes);
     json_unsigned(json, "received_bytes", stat->received_bytes);
     json_boolean(json, "conserved", unaccounted(stat) == 0);

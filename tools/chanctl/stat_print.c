@@ -11,8 +11,8 @@
 
 int64_t unaccounted(const struct chan_stat *stat)
 {
-    return (int64_t)(stat->sent - stat->received - stat->discarded - stat->held - stat->orphaned -
-                     stat->queued);
+    return (int64_t)(stat->sent - stat->received - stat->discarded - stat->dead_lettered - stat->held -
+                     stat->orphaned - stat->queued);
 }
 
 const char *lifetime_name(const struct chan_options *options)
@@ -82,11 +82,18 @@ static void print_queue(const struct look *look)
            stat->queued, chan_capacity(look->ch),
            stat->oldest_ns < 0 ? "none" : format_duration(stat->oldest_ns, age), stat->held, stat->orphaned);
     printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " received (%s), %" PRIu64 " discarded, %" PRIu64
-           " delivered again\n",
+           " delivered again, %" PRIu64 " dead-lettered\n",
            stat->sent, format_bytes(stat->sent_bytes, sent), stat->received,
-           format_bytes(stat->received_bytes, received), stat->discarded, stat->redelivered);
+           format_bytes(stat->received_bytes, received), stat->discarded, stat->redelivered,
+           stat->dead_lettered);
+    if (stat->unreturned > 0)
+        printf("           %" PRIu64
+               " of those received in calls that are running now, or whose process died in them: "
+               "these may be lost\n",
+               stat->unreturned);
     if (difference == 0)
-        printf("conserved  yes: sent = received + discarded + held + to deliver again + queued\n");
+        printf("conserved  yes: sent = received + discarded + dead-lettered + held + to deliver again + "
+               "queued\n");
     else
         printf("conserved  %+" PRId64 " messages in calls that are running now, or of dead endpoints\n",
                difference);
