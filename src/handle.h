@@ -137,6 +137,14 @@ bool chan__keeper_watches(const struct chan *ch);
 void chan__keeper_before_fork(void);
 void chan__keeper_after_fork(bool child);
 
+/* the keeper's inotify instance (instance.c) */
+int chan__instance_open(void); /* its descriptor, or -1 */
+
+/* Whether the descriptor still leads to one: a program that closes all descriptors makes ours somebody
+ * else's numbers, which are not ours to read or close. */
+bool chan__instance_is(int fd);
+void chan__instance_close(int fd);
+
 /* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
 int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
 

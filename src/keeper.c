@@ -50,16 +50,6 @@ static void look_after(struct chan *ch, bool first)
         chan__wake_all(ch);
 }
 
-/* A program that closes all descriptors makes ours somebody else's numbers: never read what is not ours. */
-static bool is_inotify(int fd)
-{
-    static const char expected[] = "anon_inode:inotify";
-    char path[40], target[sizeof expected];
-    snprintf(path, sizeof path, "/proc/thread-self/fd/%d", fd);
-    return readlink(path, target, sizeof target) == (ssize_t)sizeof expected - 1 &&
-           !memcmp(target, expected, sizeof expected - 1);
-}
-
 /* Which objects the events are about. False: the descriptor is gone. */
 static bool read_events(bool *all, int *watches, size_t *count, size_t capacity)
 {
@@ -67,7 +57,7 @@ static bool read_events(bool *all, int *watches, size_t *count, size_t capacity)
         struct inotify_event event;
         char bytes[4096];
     } buffer;
-    if (!is_inotify(inotify_fd))
+    if (!chan__instance_is(inotify_fd))
         return false;
     ssize_t n = read(inotify_fd, &buffer, sizeof buffer);
     *count = 0;
@@ -178,8 +168,8 @@ static int start_thread(struct keeper *keeper)
 
 static struct keeper *start(void)
 {
-    if (inotify_fd < 0 || !is_inotify(inotify_fd))
-        inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (!chan__instance_is(inotify_fd))
+        inotify_fd = chan__instance_open();
     struct keeper *keeper = inotify_fd < 0 ? NULL : calloc(1, sizeof *keeper);
     if (!keeper)
         return NULL;
@@ -297,8 +287,7 @@ void chan__keeper_after_fork(bool child)
         free(current); /* its thread stayed behind */
         current = NULL;
         channels = NULL;
-        if (inotify_fd >= 0 && is_inotify(inotify_fd))
-            close(inotify_fd); /* the parent's events are not ours to read */
+        chan__instance_close(inotify_fd); /* the parent's events are not ours to read */
         inotify_fd = -1;
     }
     pthread_mutex_unlock(&lock);

@@ -26,8 +26,8 @@ struct chan_receiver;
  *   -EPIPE   shut down (sender), or the channel is disconnected for good
  *   -EBUSY   the side admits one endpoint, and it is alive      -EUSERS  all records are taken
  *   -EACCES  opened CHAN_READ_ONLY, or the object's mode keeps this user out          -EMFILE -ENOMEM
- * Needs a descriptor for a moment. The first attach of a process opens one (inotify) that stays until the
- * process ends, unless the channel was opened CHAN_NO_KEEPER. Since 0.1. */
+ * Needs a descriptor for a moment. The first attach of a process opens two (inotify, a socket) that stay until
+ * the process ends, unless the channel was opened CHAN_NO_KEEPER. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_attach_sender(struct chan *ch, uint32_t flags, struct chan_sender **out);
 CHAN_API CHAN_MUST_USE int chan_attach_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out);
 

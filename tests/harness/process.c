@@ -4,7 +4,9 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,21 +24,26 @@ static int count_entries(const char *path)
     return count;
 }
 
+bool process_keeps(int fd)
+{
+    char path[40], target[64] = "";
+    int domain = 0, type = 0;
+    socklen_t size = sizeof type;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (readlink(path, target, sizeof target - 1) > 0 && !strcmp(target, "anon_inode:inotify"))
+        return true;
+    return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_UNIX &&
+           !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_DGRAM;
+}
+
 int process_descriptors(void)
 {
     DIR *directory = opendir("/proc/self/fd");
     expect(directory != NULL);
     int count = -1; /* without the one that reads the directory */
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        char target[64] = "";
-        if (entry->d_name[0] == '.')
-            continue;
-        /* The library keeps one of these from the first attach to the end of the process. */
-        if (readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1) > 0 &&
-            !strcmp(target, "anon_inode:inotify"))
-            continue;
-        count++;
-    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        if (entry->d_name[0] != '.' && !process_keeps(atoi(entry->d_name)))
+            count++;
     closedir(directory);
     return count;
 }

@@ -3,10 +3,15 @@
 #ifndef HARNESS_PROCESS_H
 #define HARNESS_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Open descriptors of the calling process. */
+/* Whether a descriptor of the calling process is of those that the library keeps from the first attach to the
+ * end of the process, the keeper's: of tests' own, none is an inotify instance or a UNIX datagram socket. */
+bool process_keeps(int fd);
+
+/* Open descriptors of the calling process, without those. */
 int process_descriptors(void);
 
 /* Threads of a process. */

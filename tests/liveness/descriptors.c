@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process that closes all its descriptors. */
+/* A process that closes all its descriptors but the test's own sockets. */
 #include "descriptors.h"
 
 #include <fcntl.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "expect.h"
+#include "process.h"
 
 #define HIGHEST 100
 
@@ -15,7 +16,7 @@ int64_t close_descriptors(struct party *me, int64_t a, int64_t b)
     (void)me, (void)a, (void)b;
     for (int fd = 3; fd < HIGHEST; fd++) {
         struct stat st;
-        if (!fstat(fd, &st) && !S_ISSOCK(st.st_mode))
+        if (!fstat(fd, &st) && (!S_ISSOCK(st.st_mode) || process_keeps(fd)))
             close(fd);
     }
     return 0;

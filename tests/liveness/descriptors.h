@@ -5,7 +5,7 @@
 
 #include "party.h"
 
-/* close_range(3, ~0), but for sockets: an actor is told what to do through one. */
+/* close_range(3, ~0), but for sockets of the test: an actor is told what to do through one. */
 step close_descriptors;
 
 /* Opens so many files that each number that was closed is some file's again. */

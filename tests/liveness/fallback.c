@@ -78,6 +78,12 @@ static void test_deaths_are_noticed_though_there_is_no_inotify_instance(const st
     sender_learns(flavour, refuse_inotify);
 }
 
+static void test_deaths_are_noticed_though_sockets_are_refused(const struct flavour *flavour)
+{
+    receiver_learns(flavour, refuse_sockets, 2);
+    sender_learns(flavour, refuse_sockets);
+}
+
 static void test_deaths_are_noticed_though_the_keepers_thread_is_refused(const struct flavour *flavour)
 {
     receiver_learns(flavour, refuse_threads, 1);
@@ -107,6 +113,7 @@ int main(int argc, char **argv)
     enum { PLAIN_CHANNEL = FOR_MANY | FOR_EPHEMERAL | FOR_NAMED | FOR_INLINE };
     static const struct conformance_case cases[] = {
         CASE(test_deaths_are_noticed_though_there_is_no_inotify_instance, PLAIN_CHANNEL, 0),
+        CASE(test_deaths_are_noticed_though_sockets_are_refused, PLAIN_CHANNEL, 0),
         CASE(test_deaths_are_noticed_though_the_keepers_thread_is_refused, PLAIN_CHANNEL, 0),
         CASE(test_deaths_are_noticed_though_pidfds_are_refused, PLAIN_CHANNEL | WITHOUT_KEEPER_TOO, 0),
         CASE(test_without_pidfds_the_living_are_not_taken_for_dead, PLAIN_CHANNEL | WITHOUT_KEEPER_TOO, 0),

@@ -36,6 +36,12 @@ int64_t refuse_inotify(struct party *me, int64_t a, int64_t b)
     return refuse(SYS_inotify_init1, EMFILE);
 }
 
+int64_t refuse_sockets(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)a, (void)b;
+    return refuse(SYS_socketpair, EACCES);
+}
+
 int64_t refuse_threads(struct party *me, int64_t a, int64_t b)
 {
     (void)me, (void)a, (void)b;

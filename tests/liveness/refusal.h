@@ -7,6 +7,7 @@
 
 /* For all threads that the calling one starts from now on, and itself. Return 0, or what forbids filters. */
 step refuse_pidfds;  /* as before Linux 5.3, or in an old container */
+step refuse_sockets; /* new pairs of them */
 step refuse_inotify; /* as when all instances of the user are taken */
 step refuse_threads; /* as when the user may have no more */
 
