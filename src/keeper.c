@@ -30,7 +30,8 @@ static const int next_look_ms[] = {-1, 400, 150, 60, 16,
 
 struct keeper {
     sem_t running;
-    atomic_bool stopping;
+    atomic_bool stopping; /* it is to end */
+    atomic_bool ended;    /* it has, by itself: the program closed its descriptor */
     pthread_t thread;
 };
 
@@ -76,6 +77,8 @@ static bool read_events(bool *all, int *watches, size_t *count, size_t capacity)
 static int add_watch(const struct chan *ch)
 {
     char path[40];
+    if (!chan__segment_has_fd(&ch->segment))
+        return -1;
     snprintf(path, sizeof path, "/proc/thread-self/fd/%d", ch->segment.fd);
     return inotify_add_watch(inotify_fd, path, IN_CLOSE_WRITE);
 }
@@ -144,6 +147,7 @@ static void *keep(void *arg)
             ch->watch = -1;
         channels = NULL;
         pthread_mutex_unlock(&lock);
+        store_release(&keeper->ended, true);
     }
     return NULL;
 }
@@ -185,6 +189,12 @@ static struct keeper *start(void)
     return keeper;
 }
 
+static void bury(struct keeper *keeper)
+{
+    pthread_join(keeper->thread, NULL);
+    free(keeper);
+}
+
 /* Removing a watch is an event: it wakes the thread. The last watch may be gone already, with the object's
  * name. */
 static bool poke(int last_watch)
@@ -203,8 +213,7 @@ static void stop(struct keeper *keeper, int last_watch)
         pthread_detach(keeper->thread); /* it has lost its descriptor, and may never wake */
         return;
     }
-    pthread_join(keeper->thread, NULL);
-    free(keeper);
+    bury(keeper);
 }
 
 bool chan__keeper_watches(const struct chan *ch)
@@ -223,6 +232,10 @@ void chan__keeper_watch(struct chan *ch)
         ch->fork_count = chan__fork_count();
     }
     if (ch->watchers++ == 0) {
+        if (current && load_acquire(&current->ended)) {
+            bury(current);
+            current = NULL;
+        }
         if (!current)
             current = start();
         int watch = current ? add_watch(ch) : -1;
