@@ -43,7 +43,7 @@ void course_run_to(const struct course *c, struct trial *t, struct victim *victi
     for (uint64_t before = 0; before < step; before++)
         times += c->addresses[before] == c->addresses[step];
     if (!victim_run_to(victim, c->addresses[step], times))
-        t->missed++;
+        t->tally.missed++;
 }
 
 uint64_t course_next(const struct course *c, uint64_t step, bool stop)
