@@ -46,17 +46,23 @@ static void explore(struct trial *t, const struct scene *scene, const struct ope
     close_trial(t, &victim);
 }
 
-enum order { REPAIR_FIRST, WORK_FIRST, NEWCOMERS_FIRST, ORDERS };
+/* What the survivors do first. TAKE: what the victim has put into the ring comes into the hands of a survivor,
+ * who does nothing more. */
+enum order { REPAIR_FIRST, TAKE_FIRST, WORK_FIRST, NEWCOMERS_FIRST, ORDERS };
 
 static void kill_at(struct trial *t, const struct scene *scene, const struct operation *operation,
                     const struct course *course, uint64_t step, enum order order)
 {
-    static const char *const names[ORDERS] = {"repair first", "work first", "newcomers first"};
+    static const char *const names[ORDERS] = {"repair first", "take first", "work first", "newcomers first"};
     struct victim victim;
     open_trial(t, &victim, scene, operation);
     trial_where(t, ", killed at step %lu (%s), %s", step, course_event(course, step), names[order]);
     course_run_to(course, t, &victim, step);
     trial_kill(t, &victim);
+    if (order == TAKE_FIRST && operation->role == CHAN_ROLE_SENDER)
+        survivors_drain(t);
+    if (order == TAKE_FIRST && operation->role == CHAN_ROLE_RECEIVER)
+        (void)survivors_fill(t);
     if (order == WORK_FIRST)
         survivors_work(t, 3);
     if (order == NEWCOMERS_FIRST)

@@ -15,11 +15,8 @@ static bool parse_flag(struct plan *p, const char *argument)
     const struct {
         const char *name;
         bool *value;
-    } flags[] = {{"--all", &p->all},
-                 {"--kill", &p->kills},
-                 {"--stop", &p->stops},
-                 {"--sites", &p->sites},
-                 {"--verbose", &p->verbose}};
+    } flags[] = {{"--all", &p->all},     {"--kill", &p->kills},          {"--stop", &p->stops},
+                 {"--sites", &p->sites}, {"--fail-fast", &p->fail_fast}, {"--verbose", &p->verbose}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (!strcmp(argument, flags[i].name))
             return *flags[i].value = true;
@@ -81,5 +78,7 @@ bool plan_takes(struct plan *p, const struct tally *tally, const char *where)
                 where, tally->kills, tally->stops, tally->failures);
         p->next_report_ns = chan_now() + REPORT_EVERY_NS;
     }
+    if (p->fail_fast && tally->failures)
+        return false;
     return place >= p->from && place % p->parts == p->part;
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct plan {
-    bool all, kills, stops, verbose, sites;
+    bool all, kills, stops, verbose, sites, fail_fast;
     const char *operation, *second, *third, *set, *scene, *ending; /* NULL: any */
     uint64_t step;                                                 /* 0: any */
     unsigned part, parts;
@@ -22,10 +22,12 @@ struct plan {
 /* The arguments that the programs have in common:
  *
  *   [--all] [--kill | --stop] [--operation NAME] [--second NAME] [--third NAME] [--set NAME]
- *   [--scene NAME] [--ending NAME] [--step K] [--part I/N] [--from PLACE] [--verbose]
+ *   [--scene NAME] [--ending NAME] [--step K] [--part I/N] [--from PLACE] [--fail-fast]
+ *   [--verbose]
  *
  * --part I/N takes every N-th place, beginning with the I-th. A run that was broken off continues --from the
- * place that it reported last; the places keep their numbers as long as program and arguments do. */
+ * place that it reported last; the places keep their numbers as long as program and arguments do.
+ * --fail-fast tries no other place after a failure. */
 void plan_parse(struct plan *plan, int argc, char **argv);
 
 /* True if `name` is what was asked for, or nothing was. */

@@ -76,7 +76,7 @@ void survivors_drain(struct trial *t)
         trial_fail(t, "draining ended with %s", chan_error_name(result));
 }
 
-static uint32_t fill(struct trial *t)
+uint32_t survivors_fill(struct trial *t)
 {
     uint32_t count = 0;
     int result = t->tx ? 0 : -EAGAIN;
@@ -92,7 +92,7 @@ static uint32_t fill(struct trial *t)
 void survivors_work(struct trial *t, unsigned laps)
 {
     for (unsigned lap = 0; lap < laps; lap++) {
-        (void)fill(t);
+        (void)survivors_fill(t);
         survivors_drain(t);
     }
 }
@@ -140,7 +140,7 @@ void survivors_check_capacity(struct trial *t, uint32_t missing)
         return;
     struct chan_stat stat;
     survivors_drain(t);
-    uint32_t filled = fill(t);
+    uint32_t filled = survivors_fill(t);
     trial_stat(t, &stat);
     survivors_drain(t);
     if (stat_refuses(&stat))

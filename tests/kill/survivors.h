@@ -16,6 +16,9 @@ void survivors_work(struct trial *trial, unsigned laps);
 /* Enter a received message in the books. */
 void survivors_book(struct trial *trial, const void *data, size_t size, uint32_t deliveries);
 
+/* Send until the channel is full; returns how many. */
+uint32_t survivors_fill(struct trial *trial);
+
 /* Receive all there is. */
 void survivors_drain(struct trial *trial);
 

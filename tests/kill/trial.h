@@ -42,7 +42,7 @@ struct trial {
     uint8_t sent[IDS_MAX];
     uint8_t delivered[IDS_MAX]; /* to survivors */
     uint32_t received;          /* by survivors */
-    char where[200];            /* for reports */
+    char where[300];            /* for reports */
     uint32_t given_back;        /* messages that the repair gave back */
     uint32_t gone;              /* messages that the victim has had */
     int64_t killed_ns;          /* when the last victim was killed; 0 before, and after that has been noted */
