@@ -46,8 +46,8 @@ static void explore(struct trial *t, const struct scene *scene, const struct ope
     close_trial(t, &victim);
 }
 
-/* What the survivors do first. TAKE: what the victim has put into the ring comes into the hands of a survivor,
- * who does nothing more. */
+/* What the survivors do first. TAKE: what the victim has put into the ring comes into the hands of a
+ * survivor, who does nothing more. */
 enum order { REPAIR_FIRST, TAKE_FIRST, WORK_FIRST, NEWCOMERS_FIRST, ORDERS };
 
 static void kill_at(struct trial *t, const struct scene *scene, const struct operation *operation,

@@ -22,11 +22,13 @@ enum ending {
     FIRST_CONTINUED,  /* the second runs while the first is stopped, and is killed; the first is continued at
                          last */
     BOTH_CONTINUED,
+    FIRST_KILLED_LAST, /* the second runs while the first is stopped, is killed, repaired and its record given
+                          to a newcomer; then the first is killed */
     ENDINGS
 };
 
-static const char *const ending_names[ENDINGS] = {"both-killed", "killed-together", "second-continued",
-                                                  "first-continued", "both-continued"};
+static const char *const ending_names[ENDINGS] = {"both-killed",     "killed-together", "second-continued",
+                                                  "first-continued", "both-continued",  "first-killed-last"};
 
 struct pair {
     const struct operation *first, *second;
@@ -74,7 +76,8 @@ static bool is_exchange(const struct pair *pair)
     static const char *const names[] = {"send", "recv", "view+release", "redelivery", "close receiver, view",
                                         NULL};
     return is_among(pair->first->name, names) &&
-           (is_among(pair->second->name, names) || !strcmp(pair->second->name, "repair"));
+           (is_among(pair->second->name, names) || !strcmp(pair->second->name, "recv_many") ||
+            !strcmp(pair->second->name, "repair"));
 }
 
 /* Those that come and go meet one another, a repair, and a message in the hands of one. The state of the ring
@@ -124,13 +127,28 @@ static unsigned records_of(const struct operation *operation)
     return operation->role ? 1 + operation->clones : 0;
 }
 
+/* Repair; a newcomer takes the record, whose old intent is gone with that, and stays. */
+static void reuse_record(struct trial *t)
+{
+    struct chan_repair_report report;
+    struct chan_stat stat;
+    trial_must(t, "chan_repair", chan_repair(t->ch, 0, &report));
+    trial_stat(t, &stat);
+    if (!t->extra && !t->scene->alone && !stat_refuses(&stat))
+        trial_must(t, "a newcomer", chan_attach_sender(t->ch, 0, &t->extra));
+}
+
 static void finish(struct trial *t, struct victim victims[2], enum ending ending)
 {
     if (ending == KILLED_TOGETHER)
         trial_kill(t, &victims[0]);
     if (ending != SECOND_CONTINUED && ending != BOTH_CONTINUED)
         trial_kill(t, &victims[1]);
-    if (ending == BOTH_KILLED || ending == KILLED_TOGETHER) {
+    if (ending == FIRST_KILLED_LAST) {
+        t->tally.stops++;
+        reuse_record(t);
+        trial_kill(t, &victims[0]);
+    } else if (ending == BOTH_KILLED || ending == KILLED_TOGETHER) {
         survivors_work(t, 3);
     } else {
         t->tally.stops++;

@@ -117,20 +117,19 @@ static void check_messages(struct trial *t, const struct chan_stat *stat)
 static void check_ends(struct trial *t, const struct chan_stat *stat)
 {
     bool refuses = stat_refuses(stat);
-    bool shuts_down = false, attaches = false, tx_alone = false, rx_alone = false;
+    bool shuts_down = false, attaches = false;
+    uint32_t alone = t->scene->alone ? t->parts[0].operation->role : 0;
     for (unsigned i = 0; i < t->part_count; i++) {
         const struct operation *o = t->parts[i].operation;
         shuts_down |= o->shuts_down;
         attaches |= o->attaches;
-        tx_alone |= t->scene->alone && o->role == CHAN_ROLE_SENDER;
-        rx_alone |= t->scene->alone && o->role == CHAN_ROLE_RECEIVER;
     }
     bool ends = t->scene->lifetime == CHAN_EPHEMERAL && !t->joined;
     if (stat->shut_down && !shuts_down)
         trial_fail(t, "shut down by nobody");
-    if (!attaches && stat->senders_gone != (ends && tx_alone))
+    if (!attaches && stat->senders_gone != (ends && alone == CHAN_ROLE_SENDER))
         trial_fail(t, "senders gone: %u", stat->senders_gone);
-    if (!attaches && stat->receivers_gone != (ends && rx_alone))
+    if (!attaches && stat->receivers_gone != (ends && alone == CHAN_ROLE_RECEIVER))
         trial_fail(t, "receivers gone: %u", stat->receivers_gone);
     if (refuses && t->tx) {
         int result = survivors_send(t, t->tx);

@@ -3,7 +3,10 @@
  * that this operation, or the death, is to end. Reports how long the sleeper took. Both, and only one of
  * them, and none, have a keeper; a stopped victim's keeper is stopped with it.
  *
- *   sleepers [ARGUMENT...]       see plan.h */
+ *   sleepers [ARGUMENT...]       see plan.h
+ *
+ * Sets: "kept", where the victim has a keeper, whose end takes the kernel long; "plain", where it has
+ * none. */
 #include "course.h"
 #include "plan.h"
 #include "survivors.h"
@@ -313,7 +316,7 @@ static void run_task(struct trial *t, struct session *session, struct plan *plan
         session->scene.kept = keepers & 1;
         session->sleeper->kept = keepers & 2;
         scene_name(&session->scene, name);
-        if (plan_wants(plan->scene, name))
+        if (plan_wants(plan->scene, name) && plan_wants(plan->set, keepers & 1 ? "kept" : "plain"))
             run_session(t, session, plan);
     }
 }

@@ -182,13 +182,13 @@ static void victim_body(void *argument)
     operation_perform(part->operation, &part->actor);
 }
 
-/* Another victim may shut the channel down at any time. */
-static bool others_shut_down(const struct trial *t, const struct part *part)
+/* Another victim may shut the channel down at any time, or may have been the last of its side. */
+static bool may_have_ended(const struct trial *t, const struct part *part)
 {
-    bool shut_down = false;
+    bool ended = t->scene->alone && part != &t->parts[0];
     for (unsigned i = 0; i < t->part_count; i++)
-        shut_down |= &t->parts[i] != part && t->parts[i].operation->shuts_down;
-    return shut_down;
+        ended |= &t->parts[i] != part && t->parts[i].operation->shuts_down;
+    return ended;
 }
 
 void trial_start(struct trial *t, unsigned number, struct victim *victim)
@@ -198,7 +198,7 @@ void trial_start(struct trial *t, unsigned number, struct victim *victim)
     if (victim->state == VICTIM_ENDED)
         trial_fail(t, "the victim ended by itself before its operation");
     int result = part->journal->result;
-    if (result && !(result == -EPIPE && others_shut_down(t, part)))
+    if (result && !(result == -EPIPE && may_have_ended(t, part)))
         trial_fail(t, "the victim could not be set up: %s", chan_error_name(result));
 }
 
@@ -218,7 +218,7 @@ void trial_continue(struct trial *t, unsigned number, struct victim *victim)
     }
     int result = part->journal->result;
     bool refused = (part->operation->attaches && t->joined && result == -EBUSY) ||
-                   (result == -EPIPE && others_shut_down(t, part));
+                   (result == -EPIPE && may_have_ended(t, part));
     if (result && !refused)
         trial_fail(t, "after being continued the operation failed: %s", chan_error_name(result));
 }

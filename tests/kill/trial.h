@@ -32,7 +32,7 @@ struct trial {
     struct chan *ch;
     struct chan_sender *tx; /* the survivor's; NULL where the victim has the only seat, or is to be alone */
     struct chan_receiver *rx;
-    struct chan_sender *extra; /* occupies the record that has the orphan */
+    struct chan_sender *extra; /* occupies the record that has the orphan, or one that is to be reused */
     struct journal *journals;  /* PARTS_MAX of them, shared with the victims */
     unsigned dead_too;         /* records of victims that are dead while others are stopped */
     bool joined;               /* a newcomer has taken part beside the victim, which was alone */

@@ -17,7 +17,7 @@ static void set_turn(const struct geometry *g, atomic_u64 *cell, uint64_t turn)
     store_relaxed(cell, cell_word(g, turn, cell_block(g, load_relaxed(cell))));
 }
 
-/* The ring has come to the beginning of a lap. */
+/* The ring has come to the beginning of a lap. Cells wrap; hints, whose laps have more bits, go on. */
 static void set_ring(const struct segment *s, uint64_t laps)
 {
     const struct geometry *g = &s->g;
