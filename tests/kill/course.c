@@ -20,15 +20,17 @@ void course_free(struct course *course)
 
 void course_observe(struct course *c, struct trial *t, struct victim *victim)
 {
-    struct image image;
-    image_take(&image, t->ch);
+    struct image image = {0};
+    if (t->ch)
+        image_take(&image, t->ch);
     c->event_count = 0;
     bool running = victim->state == VICTIM_RUNNING;
     while (running && c->event_count < EVENTS_MAX && victim->steps < STEPS_MAX) {
         c->addresses[victim->steps] = victim_address(victim);
         running = victim_step(victim);
         struct event event = {.step = victim->steps, .name = "system call"};
-        if (image_changed(&image, event.name, sizeof event.name) || victim->in_system_call)
+        bool changed = t->ch && image_changed(&image, event.name, sizeof event.name);
+        if (changed || victim->in_system_call)
             c->events[c->event_count++] = event;
     }
     c->steps = victim->steps;
@@ -43,7 +45,7 @@ void course_run_to(const struct course *c, struct trial *t, struct victim *victi
     for (uint64_t before = 0; before < step; before++)
         times += c->addresses[before] == c->addresses[step];
     if (!victim_run_to(victim, c->addresses[step], times))
-        t->missed++;
+        t->tally.missed++;
 }
 
 uint64_t course_next(const struct course *c, uint64_t step, bool stop)

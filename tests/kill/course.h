@@ -26,7 +26,8 @@ struct course {
 struct course *course_new(void);
 void course_free(struct course *course);
 
-/* Step the victim through all of its operation. */
+/* Step the victim through all of its operation. Without a channel in the trial, only system calls are
+ * events. */
 void course_observe(struct course *course, struct trial *trial, struct victim *victim);
 
 /* Bring another victim to where the observed one stood after so many steps. */

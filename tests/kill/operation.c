@@ -6,6 +6,7 @@
 
 #include <shmchan/inspect.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -130,6 +131,16 @@ static int run_attach_receiver(struct actor *a)
     return chan_attach_receiver(a->ch, CHAN_NO_SPIN, &a->rx);
 }
 
+static int run_clone_sender(struct actor *a)
+{
+    return chan_clone_sender(a->tx, &a->tx_clone);
+}
+
+static int run_clone_receiver(struct actor *a)
+{
+    return chan_clone_receiver(a->rx, &a->rx_clone);
+}
+
 static int run_prepare_adopt_sender(struct actor *a)
 {
     int result = chan_prepare_sender(a->ch, CHAN_NO_SPIN, &a->tx);
@@ -192,6 +203,8 @@ const struct operation operations[] = {
     {.name = "redelivery view", .role = RX, .orphan = true, .run = run_recv_view},
     {.name = "attach sender", .role = TX, .attaches = true, .run = run_attach_sender},
     {.name = "attach receiver", .role = RX, .attaches = true, .run = run_attach_receiver},
+    {.name = "clone sender", .role = TX, .clones = true, .run = run_clone_sender},
+    {.name = "clone receiver", .role = RX, .clones = true, .run = run_clone_receiver},
     {.name = "prepare+adopt sender", .role = TX, .attaches = true, .run = run_prepare_adopt_sender},
     {.name = "prepare+adopt receiver", .role = RX, .attaches = true, .run = run_prepare_adopt_receiver},
     {.name = "close sender", .role = TX, .leaves = true, .run = run_close_sender},
@@ -213,12 +226,23 @@ const struct operation operations[] = {
 };
 const unsigned operation_count = sizeof operations / sizeof operations[0];
 
+const struct operation *operation_find(const char *name)
+{
+    for (unsigned i = 0; i < operation_count; i++)
+        if (!strcmp(operations[i].name, name))
+            return &operations[i];
+    abort();
+}
+
 void operation_perform(const struct operation *operation, struct actor *actor)
 {
     int result = 0;
-    if (!operation->attaches && operation->role == TX)
+    /* The channel that was inherited has no keeper. */
+    if (actor->scene->kept)
+        result = chan_open_fd(chan_fd(actor->ch), 0, &actor->ch);
+    if (!result && !operation->attaches && operation->role == TX)
         result = chan_attach_sender(actor->ch, CHAN_NO_SPIN, &actor->tx);
-    if (!operation->attaches && operation->role == RX)
+    if (!result && !operation->attaches && operation->role == RX)
         result = chan_attach_receiver(actor->ch, CHAN_NO_SPIN, &actor->rx);
     for (uint32_t i = 0; !result && i < actor->fill; i++) {
         unsigned char message[MESSAGE_BYTES_MAX];
@@ -239,7 +263,7 @@ bool operation_fits(const struct operation *operation, const struct scene *scene
 {
     bool seat = (operation->role == TX && scene->senders == CHAN_ONE) ||
                 (operation->role == RX && scene->receivers == CHAN_ONE);
-    if (seat && !scene->alone)
+    if (seat && (!scene->alone || operation->clones))
         return false;
     if (scene->alone && !operation->role)
         return false;
@@ -249,7 +273,7 @@ bool operation_fits(const struct operation *operation, const struct scene *scene
         return false;
     if (scene->orphan && (operation->role == TX || seat))
         return false;
-    if (operation->orphan && !scene->orphan)
+    if (operation->orphan && !scene_has_orphan(scene))
         return false;
     return scene->queued >= operation->needs && scene->messages - scene->queued >= operation->room;
 }

@@ -28,6 +28,8 @@ struct actor {
     struct journal *journal;
     struct chan_sender *tx;
     struct chan_receiver *rx;
+    struct chan_sender *tx_clone;
+    struct chan_receiver *rx_clone;
     uint32_t fill; /* messages that it has to queue itself, numbered from fill_id */
     uint32_t fill_id;
     struct chan_loan loan;
@@ -44,6 +46,7 @@ struct operation {
     uint32_t room;  /* messages for which there must be room */
     bool orphan;    /* a message given back must be there */
     bool attaches;  /* the victim's role is attached by the operation itself */
+    bool clones;    /* the operation attaches a second endpoint of the victim's role */
     bool leaves;    /* the operation ends the victim's part in the channel */
     bool shuts_down;
     void (*prepare)(struct actor *actor); /* after attaching; may be NULL */
@@ -52,6 +55,9 @@ struct operation {
 
 extern const struct operation operations[];
 extern const unsigned operation_count;
+
+/* By its name. */
+const struct operation *operation_find(const char *name);
 
 /* The victim's life: attach, prepare, be stepped through the operation. */
 void operation_perform(const struct operation *operation, struct actor *actor);

@@ -2,22 +2,16 @@
 /* Two victims at once: one is left at each event of its operation, dead or stopped, while the other is left
  * at each of its own; then the survivors work on.
  *
- *   pairs [--all] [--first NAME] [--second NAME] [--ending NAME] [--part I/N] [--verbose]
+ *   pairs [ARGUMENT...]       see plan.h; a place is one of the first victim, with all of the second
  *
- * By default the pairs of operations that touch the same words are tried; --all takes every pair. --part
- * takes every N-th place of the first, beginning with the I-th, and all of the second. */
+ * By default the pairs of operations that touch the same words are tried, in two sets: "exchanges", and
+ * "comers", which come and go. --all takes every pair. */
 #include "course.h"
+#include "plan.h"
+#include "survivors.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-struct options {
-    bool all, verbose;
-    const char *first, *second, *ending;
-    unsigned part, parts;
-    uint64_t places; /* of first victims so far */
-};
 
 /* What becomes of the two. */
 enum ending {
@@ -28,11 +22,13 @@ enum ending {
     FIRST_CONTINUED,  /* the second runs while the first is stopped, and is killed; the first is continued at
                          last */
     BOTH_CONTINUED,
+    FIRST_KILLED_LAST, /* the second runs while the first is stopped, is killed, repaired and its record given
+                          to a newcomer; then the first is killed */
     ENDINGS
 };
 
-static const char *const ending_names[ENDINGS] = {"both-killed", "killed-together", "second-continued",
-                                                  "first-continued", "both-continued"};
+static const char *const ending_names[ENDINGS] = {"both-killed",     "killed-together", "second-continued",
+                                                  "first-continued", "both-continued",  "first-killed-last"};
 
 struct pair {
     const struct operation *first, *second;
@@ -48,28 +44,56 @@ static const struct scene scenes[] = {
     {.messages = 1, .queued = 1},
     {.messages = 2, .queued = 1, .large = true},
     {.messages = 2, .queued = 1, .orphan = ORPHAN_ELSEWHERE},
+    {.messages = 2, .queued = 1, .orphan = ORPHAN_ELSEWHERE, .max_deliveries = 2},
+    {.messages = 2, .queued = 2, .max_deliveries = 1},
+    {.messages = 2, .queued = 1, .orphan = ORPHAN_ELSEWHERE, .wraps = true},
+    {.messages = 2, .queued = 1, .alone = true},
 };
 
 static bool fits(const struct operation *first, const struct operation *second, const struct scene *scene)
 {
-    uint32_t orphans = scene->orphan != ORPHAN_NONE;
-    return operation_fits(first, scene) && operation_fits(second, scene) &&
-           first->needs + second->needs + first->orphan + second->orphan <= scene->queued + orphans &&
+    uint32_t orphans = scene_has_orphan(scene);
+    if (!operation_fits(first, scene) || !operation_fits(second, scene))
+        return false;
+    /* Alone is the first. Where it has gone, the second does not find what it needs. */
+    if (scene->alone && (first->role == second->role || first->attaches || second->needs || second->room))
+        return false;
+    return first->needs + second->needs + first->orphan + second->orphan <= scene->queued + orphans &&
            first->room + second->room <= scene->messages - scene->queued &&
            orphans <= (uint32_t)(first->orphan || second->orphan);
 }
 
-/* The pairs that meet in the same words. */
-static bool is_close(const struct operation *first, const struct operation *second)
+static bool is_among(const char *name, const char *const names[])
 {
-    static const char *const main_ones[] = {"send", "recv", "view+release", "redelivery",
-                                            "close receiver, view"};
-    bool main_first = false, main_second = !strcmp(second->name, "repair");
-    for (unsigned i = 0; i < sizeof main_ones / sizeof main_ones[0]; i++) {
-        main_first |= !strcmp(first->name, main_ones[i]);
-        main_second |= !strcmp(second->name, main_ones[i]);
-    }
-    return main_first && main_second;
+    while (*names && strcmp(name, *names))
+        names++;
+    return *names;
+}
+
+/* Exchanges and repair meet in the words of messages. */
+static bool is_exchange(const struct pair *pair)
+{
+    static const char *const names[] = {"send", "recv", "view+release", "redelivery", "close receiver, view",
+                                        NULL};
+    return is_among(pair->first->name, names) &&
+           (is_among(pair->second->name, names) || !strcmp(pair->second->name, "recv_many") ||
+            !strcmp(pair->second->name, "repair"));
+}
+
+/* Those that come and go meet one another, a repair, and a message in the hands of one. The state of the ring
+ * is nothing to them. */
+static bool is_coming_or_going(const struct pair *pair)
+{
+    static const char *const names[] = {"attach sender",          "attach receiver", "clone receiver",
+                                        "prepare+adopt receiver", "close sender",    "close receiver",
+                                        "close receiver, view",   "shutdown",        NULL};
+    static const char *const others[] = {"send", "recv_view", "repair", NULL};
+    const struct scene *s = pair->scene;
+    bool first = is_among(pair->first->name, names), second = is_among(pair->second->name, names);
+    if (s->large || s->max_deliveries || s->messages != 2 || s->queued != 1)
+        return false;
+    return (first && (second || is_among(pair->second->name, others))) ||
+           (second && is_among(pair->first->name, others));
 }
 
 static bool first_is_killed_early(enum ending ending)
@@ -81,12 +105,13 @@ static bool first_is_killed_early(enum ending ending)
 static void open_trial(struct trial *t, struct victim victims[2], const struct pair *pair,
                        const struct course *first, uint64_t step)
 {
-    trial_begin(t, pair->scene, pair->first, pair->second);
+    trial_begin(t, pair->scene, (const struct operation *[]){pair->first, pair->second}, 2);
     trial_where(t, ", %s, first at %lu (%s)", ending_names[pair->ending], step, course_event(first, step));
     trial_start(t, 0, &victims[0]);
     course_run_to(first, t, &victims[0], step);
+    t->tally.stops += !first_is_killed_early(pair->ending);
     if (first_is_killed_early(pair->ending))
-        victim_kill(&victims[0]);
+        trial_kill(t, &victims[0]);
     trial_start(t, 1, &victims[1]);
 }
 
@@ -97,43 +122,67 @@ static void close_trial(struct trial *t, struct victim victims[2])
     trial_end(t);
 }
 
+static unsigned records_of(const struct operation *operation)
+{
+    return operation->role ? 1 + operation->clones : 0;
+}
+
+/* Repair; a newcomer takes the record, whose old intent is gone with that, and stays. */
+static void reuse_record(struct trial *t)
+{
+    struct chan_repair_report report;
+    struct chan_stat stat;
+    trial_must(t, "chan_repair", chan_repair(t->ch, 0, &report));
+    trial_stat(t, &stat);
+    if (!t->extra && !t->scene->alone && !stat_refuses(&stat))
+        trial_must(t, "a newcomer", chan_attach_sender(t->ch, 0, &t->extra));
+}
+
 static void finish(struct trial *t, struct victim victims[2], enum ending ending)
 {
     if (ending == KILLED_TOGETHER)
-        victim_kill(&victims[0]);
+        trial_kill(t, &victims[0]);
     if (ending != SECOND_CONTINUED && ending != BOTH_CONTINUED)
-        victim_kill(&victims[1]);
-    if (ending == BOTH_KILLED || ending == KILLED_TOGETHER) {
-        trial_work(t, 3);
+        trial_kill(t, &victims[1]);
+    if (ending == FIRST_KILLED_LAST) {
+        t->tally.stops++;
+        reuse_record(t);
+        trial_kill(t, &victims[0]);
+    } else if (ending == BOTH_KILLED || ending == KILLED_TOGETHER) {
+        survivors_work(t, 3);
     } else {
-        t->dead_too = ending != BOTH_CONTINUED;
-        trial_work_around(t);
+        t->tally.stops++;
+        if (ending == SECOND_CONTINUED)
+            t->dead_too = records_of(t->parts[0].operation);
+        if (ending == FIRST_CONTINUED)
+            t->dead_too = records_of(t->parts[1].operation);
+        survivors_work_around(t);
     }
     if (ending == FIRST_CONTINUED || ending == BOTH_CONTINUED) {
         trial_continue(t, 0, &victims[0]);
-        victim_kill(&victims[0]);
+        trial_kill(t, &victims[0]);
     }
     if (ending == SECOND_CONTINUED || ending == BOTH_CONTINUED) {
         trial_continue(t, 1, &victims[1]);
-        victim_kill(&victims[1]);
+        trial_kill(t, &victims[1]);
     }
     trial_settle(t);
 }
 
 /* All places of the second for one place of the first. */
 static void run_second(struct trial *t, const struct pair *pair, const struct course *first, uint64_t step,
-                       struct course *second, uint64_t *trials)
+                       struct course *second)
 {
     struct victim victims[2];
     bool stop = pair->ending == SECOND_CONTINUED || pair->ending == BOTH_CONTINUED;
     open_trial(t, victims, pair, first, step);
     course_observe(second, t, &victims[1]);
-    victim_kill(&victims[0]);
-    victim_kill(&victims[1]);
+    t->tally.instructions += second->steps;
+    trial_kill(t, &victims[0]);
+    trial_kill(t, &victims[1]);
     trial_settle(t);
     close_trial(t, victims);
     for (uint64_t at = 0; at < second->steps; at = course_next(second, at, stop)) {
-        (*trials)++;
         open_trial(t, victims, pair, first, step);
         trial_where(t, ", second at %lu (%s)", at, course_event(second, at));
         course_run_to(second, t, &victims[1], at);
@@ -144,88 +193,74 @@ static void run_second(struct trial *t, const struct pair *pair, const struct co
 
 #define FAILURES_MAX 6u
 
-static void run_pair(struct trial *t, const struct pair *pair, struct course *first, struct course *second,
-                     struct options *o, uint64_t *trials)
+static void observe_first(struct trial *t, const struct operation *operation, const struct scene *scene,
+                          struct course *course)
 {
     struct victim victim;
-    unsigned limit = t->failures + FAILURES_MAX;
-    uint64_t before = *trials;
-    bool stop = pair->ending == FIRST_CONTINUED || pair->ending == BOTH_CONTINUED;
-    trial_begin(t, pair->scene, pair->first, NULL);
+    trial_begin(t, scene, &operation, 1);
     trial_start(t, 0, &victim);
-    course_observe(first, t, &victim);
-    victim_kill(&victim);
+    course_observe(course, t, &victim);
+    trial_kill(t, &victim);
     trial_settle(t);
     victim_reap(&victim);
     trial_end(t);
-    for (uint64_t step = 0; step < first->steps && t->failures < limit; step = course_next(first, step, stop))
-        if (o->places++ % o->parts == o->part)
-            run_second(t, pair, first, step, second, trials);
-    if (o->verbose) {
-        char name[80];
-        scene_name(pair->scene, name, sizeof name);
-        printf("%s x %s, %s, %s: %lu trials\n", pair->first->name, pair->second->name, name,
-               ending_names[pair->ending], *trials - before);
-    }
+}
+
+static void run_pair(struct trial *t, const struct pair *pair, const struct course *first,
+                     struct course *second, struct plan *plan)
+{
+    unsigned limit = t->tally.failures + FAILURES_MAX;
+    bool stop = pair->ending == FIRST_CONTINUED || pair->ending == BOTH_CONTINUED;
+    t->tally.cases++;
+    for (uint64_t step = 0; step < first->steps && t->tally.failures < limit;
+         step = course_next(first, step, stop))
+        if (plan_takes(plan, &t->tally, t->where))
+            run_second(t, pair, first, step, second);
     fflush(stdout);
 }
 
-static void parse(int argc, char **argv, struct options *o)
+static bool is_chosen(const struct plan *plan, const struct pair *pair)
 {
-    for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (!strcmp(argv[i], "--all"))
-            o->all = true;
-        else if (!strcmp(argv[i], "--verbose"))
-            o->verbose = true;
-        else if (!strcmp(argv[i], "--first"))
-            o->first = argv[++i];
-        else if (!strcmp(argv[i], "--second"))
-            o->second = argv[++i];
-        else if (!strcmp(argv[i], "--ending"))
-            o->ending = argv[++i];
-        else if (!strcmp(argv[i], "--part") && sscanf(value, "%u/%u", &o->part, &o->parts) == 2 && o->parts)
-            i++;
-        else {
-            fprintf(stderr, "pairs: unknown argument %s\n", argv[i]);
-            exit(2);
-        }
-    }
+    bool asked = plan->all || plan->operation || plan->second ||
+                 (is_exchange(pair) && plan_wants(plan->set, "exchanges")) ||
+                 (is_coming_or_going(pair) && plan_wants(plan->set, "comers"));
+    return plan_wants(plan->operation, pair->first->name) && plan_wants(plan->second, pair->second->name) &&
+           plan_wants(plan->ending, ending_names[pair->ending]) && asked &&
+           fits(pair->first, pair->second, pair->scene);
 }
 
-static bool is_chosen(const struct options *o, const struct pair *pair)
+/* All that an operation is the first of, in a scene. */
+static void run_first(struct trial *t, const struct operation *operation, const struct scene *scene,
+                      struct course *courses[2], struct plan *plan)
 {
-    if (o->first && strcmp(o->first, pair->first->name))
-        return false;
-    if (o->second && strcmp(o->second, pair->second->name))
-        return false;
-    if (o->ending && strcmp(o->ending, ending_names[pair->ending]))
-        return false;
-    return (o->all || o->first || o->second || is_close(pair->first, pair->second)) &&
-           fits(pair->first, pair->second, pair->scene);
+    bool observed = false;
+    for (unsigned b = 0; b < operation_count; b++)
+        for (int ending = 0; ending < ENDINGS; ending++) {
+            struct pair pair = {operation, &operations[b], scene, (enum ending)ending};
+            if (!is_chosen(plan, &pair))
+                continue;
+            if (!observed)
+                observe_first(t, operation, scene, courses[0]);
+            observed = true;
+            run_pair(t, &pair, courses[0], courses[1], plan);
+        }
 }
 
 int main(int argc, char **argv)
 {
-    struct options options = {.parts = 1};
+    struct plan plan;
     struct trial trial = {0};
-    uint64_t trials = 0, cases = 0;
     victim_set_up(argv);
-    parse(argc, argv, &options);
-    struct course *first = course_new(), *second = course_new();
+    plan_parse(&plan, argc, argv);
+    struct course *courses[2] = {course_new(), course_new()};
     for (unsigned a = 0; a < operation_count; a++)
-        for (unsigned b = 0; b < operation_count; b++)
-            for (unsigned s = 0; s < sizeof scenes / sizeof scenes[0]; s++)
-                for (int ending = 0; ending < ENDINGS; ending++) {
-                    struct pair pair = {&operations[a], &operations[b], &scenes[s], (enum ending)ending};
-                    if (!is_chosen(&options, &pair))
-                        continue;
-                    run_pair(&trial, &pair, first, second, &options, &trials);
-                    cases++;
-                }
-    course_free(first);
-    course_free(second);
-    printf("%lu cases (pair x state x ending), %lu pairs of places, 1 in %u tried, %u missed, %u failures\n",
-           cases, trials, options.parts, trial.missed, trial.failures);
-    return trial.failures || !cases;
+        for (unsigned s = 0; s < sizeof scenes / sizeof scenes[0]; s++) {
+            char name[SCENE_NAME_BYTES];
+            scene_name(&scenes[s], name);
+            if (plan_wants(plan.scene, name))
+                run_first(&trial, &operations[a], &scenes[s], courses, &plan);
+        }
+    course_free(courses[0]);
+    course_free(courses[1]);
+    return tally_report(&trial.tally);
 }

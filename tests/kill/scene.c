@@ -39,13 +39,14 @@ uint32_t message_id(const struct scene *scene, const void *data, size_t size)
     return id;
 }
 
-void scene_name(const struct scene *scene, char *name, size_t capacity)
+void scene_name(const struct scene *s, char name[SCENE_NAME_BYTES])
 {
-    snprintf(name, capacity, "%c%c-%s-%s-n%u-q%u-l%u%s%s", scene->senders == CHAN_ONE ? '1' : 'n',
-             scene->receivers == CHAN_ONE ? '1' : 'n', scene->lifetime == CHAN_DURABLE ? "dur" : "eph",
-             scene->large ? "large" : "inline", scene->messages, scene->queued, scene->laps,
-             scene->orphan == ORPHAN_OWN ? "-orphan"
-             : scene->orphan             ? "-orphan_elsewhere"
-                                         : "",
-             scene->alone ? "-alone" : "");
+    static const char *const orphans[] = {"", "-orphan", "-orphan_elsewhere", "-orphan_taken"};
+    char deliveries[16] = "";
+    if (s->max_deliveries)
+        snprintf(deliveries, sizeof deliveries, "-max%u", s->max_deliveries);
+    snprintf(name, SCENE_NAME_BYTES, "%c%c-%s-%s-n%u-q%u-l%u%s%s%s%s%s", s->senders == CHAN_ONE ? '1' : 'n',
+             s->receivers == CHAN_ONE ? '1' : 'n', s->lifetime == CHAN_DURABLE ? "dur" : "eph",
+             s->large ? "large" : "inline", s->messages, s->queued, s->laps, orphans[s->orphan], deliveries,
+             s->alone ? "-alone" : "", s->kept ? "-kept" : "", s->wraps ? "-wraps" : "");
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kills, or stops, a process at every event of an operation while another one is asleep in a blocking call
- * that this operation, or the death, is to end. Reports how long the sleeper took.
+ * that this operation, or the death, is to end. Reports how long the sleeper took. Both, and only one of
+ * them, and none, have a keeper; a stopped victim's keeper is stopped with it.
  *
- *   sleepers [--kill | --stop] [--operation NAME] [--verbose] */
+ *   sleepers [ARGUMENT...]       see plan.h
+ *
+ * Sets: "kept", where the victim has a keeper, whose end takes the kernel long; "plain", where it has
+ * none. */
 #include "course.h"
-
-#include <shmchan/inspect.h>
+#include "plan.h"
+#include "survivors.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,6 +33,7 @@
 struct sleeper {
     pid_t pid;
     bool sends;
+    bool kept;   /* its process has a keeper */
     uint32_t id; /* of what it sends */
     struct {
         atomic_int attached;
@@ -74,7 +79,7 @@ static void sleep_in_call(struct sleeper *s, struct trial *t)
     struct chan_sender *tx;
     struct chan_receiver *rx;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int result = chan_open_fd(chan_fd(t->ch), 0, &ch); /* with a keeper */
+    int result = chan_open_fd(chan_fd(t->ch), s->kept ? 0 : CHAN_NO_KEEPER, &ch);
     if (!result && s->sends) {
         size_t size = message_size(t->scene, s->id);
         message_write(s->shared->message, size, s->id);
@@ -184,9 +189,9 @@ static bool wait_for(struct trial *t, const struct sleeper *s, bool surely, bool
 static void help(struct trial *t, const struct sleeper *s)
 {
     if (s->sends)
-        trial_drain(t);
+        survivors_drain(t);
     else
-        trial_send(t);
+        trial_must(t, "sending", survivors_send(t, t->tx));
     if (!wait_for(t, s, true, false))
         trial_fail(t, "the sleeper sleeps on though it is served");
 }
@@ -197,129 +202,146 @@ static void enter_result(struct trial *t, const struct sleeper *s)
     if (s->sends)
         t->sent[s->id] = result == 0;
     else if (!result)
-        trial_book(t, s->shared->message, s->shared->size, 2);
+        survivors_book(t, s->shared->message, s->shared->size, 2);
     if (result && result != -EPIPE && result != PENDING)
         trial_fail(t, "the sleeper's call: %s", chan_error_name(result));
 }
 
-/* Longest times from the kill, or the stop, until the sleeper had returned. */
-struct times {
-    int64_t killed_ns, stopped_ns;
-    uint64_t trials;
+/* One combination of a task with keepers. */
+struct session {
+    const struct task *task;
+    struct scene scene;
+    const struct operation *operation;
+    struct course *course;
+    struct sleeper *sleeper;
 };
 
-static void note(int64_t *worst, int64_t took)
+static void open_trial(struct trial *t, struct session *session, struct victim *victim)
 {
-    if (took > *worst)
-        *worst = took;
+    trial_begin(t, &session->scene, &session->operation, 1);
+    trial_where(t, ", %s", session->sleeper->kept ? "with a sleeper that has a keeper" : "with a sleeper");
+    trial_start(t, 0, victim);
+    session->sleeper->sends = session->task->sends;
+    sleeper_start(t, session->sleeper);
 }
 
-static void run_one(struct trial *t, const struct task *task, const struct operation *operation,
-                    const struct course *course, struct sleeper *sleeper, uint64_t step, bool stop,
-                    struct times *times)
+static void close_trial(struct trial *t, struct session *session, struct victim *victim)
+{
+    enter_result(t, session->sleeper);
+    sleeper_end(session->sleeper);
+    trial_settle(t);
+    victim_reap(victim);
+    trial_end(t);
+}
+
+/* The sleeper is woken if there is something for it, or by the victim's death; else it is served. */
+static void end_sleep(struct trial *t, const struct session *session, bool stopped)
+{
+    const struct sleeper *sleeper = session->sleeper;
+    int64_t begin = t->killed_ns;
+    bool surely = session->task->releases && !stopped;
+    bool only_by_death = session->scene.alone && stopped; /* nobody else could do anything for it */
+    if (wait_for(t, sleeper, surely, stopped)) {
+        if (!stopped)
+            tally_recovery(&t->tally, sleeper->shared->when_ns - begin);
+    } else if (surely || is_due(t, sleeper, stopped)) {
+        trial_fail(t, "the sleeper is not woken");
+    } else if (!only_by_death) {
+        help(t, sleeper);
+    }
+}
+
+static void kill_at(struct trial *t, struct session *session, uint64_t step)
 {
     struct victim victim;
-    bool only_by_death = task->scene.alone && stop; /* nobody else could do anything for the sleeper */
-    trial_begin(t, &task->scene, operation, NULL);
-    trial_where(t, ", %s at %lu (%s), with a sleeper", stop ? "stopped" : "killed", step,
-                course_event(course, step));
-    trial_start(t, 0, &victim);
-    sleeper->sends = task->sends;
-    sleeper_start(t, sleeper);
-    course_run_to(course, t, &victim, step);
-    int64_t begin = chan_now();
-    if (!stop)
-        victim_kill(&victim);
-    bool surely = task->releases && !stop;
-    if (wait_for(t, sleeper, surely, stop))
-        note(stop ? &times->stopped_ns : &times->killed_ns, sleeper->shared->when_ns - begin);
-    else if (surely || is_due(t, sleeper, stop))
-        trial_fail(t, "the sleeper is not woken");
-    else if (!only_by_death)
-        help(t, sleeper);
-    if (stop) {
-        trial_continue(t, 0, &victim);
-        victim_kill(&victim);
-    }
-    if (only_by_death && !wait_for(t, sleeper, true, false))
-        trial_fail(t, "the sleeper is not woken by the death");
-    enter_result(t, sleeper);
-    sleeper_end(sleeper);
-    trial_settle(t);
-    victim_reap(&victim);
-    trial_end(t);
-    times->trials++;
+    open_trial(t, session, &victim);
+    trial_where(t, ", killed at %lu (%s)", step, course_event(session->course, step));
+    course_run_to(session->course, t, &victim, step);
+    trial_kill(t, &victim);
+    end_sleep(t, session, false);
+    t->killed_ns = 0; /* what the sleeper took is what counts */
+    close_trial(t, session, &victim);
 }
 
-static const struct operation *find(const char *name)
+static void stop_at(struct trial *t, struct session *session, uint64_t step)
 {
-    for (unsigned i = 0; i < operation_count; i++)
-        if (!strcmp(operations[i].name, name))
-            return &operations[i];
-    abort();
+    struct victim victim;
+    open_trial(t, session, &victim);
+    trial_where(t, ", stopped at %lu (%s)", step, course_event(session->course, step));
+    course_run_to(session->course, t, &victim, step);
+    t->tally.stops++;
+    victim_freeze(&victim);
+    end_sleep(t, session, true);
+    victim_thaw(&victim);
+    trial_continue(t, 0, &victim);
+    trial_kill(t, &victim);
+    if (session->scene.alone && !wait_for(t, session->sleeper, true, false))
+        trial_fail(t, "the sleeper is not woken by the death");
+    t->killed_ns = 0;
+    close_trial(t, session, &victim);
 }
 
 /* What a victim does while somebody sleeps: it has to wake him. */
-static void observe(struct trial *t, const struct task *task, const struct operation *operation,
-                    struct course *course, struct sleeper *sleeper)
+static void observe(struct trial *t, struct session *session)
 {
     struct victim victim;
-    trial_begin(t, &task->scene, operation, NULL);
-    trial_start(t, 0, &victim);
-    sleeper->sends = task->sends;
-    sleeper_start(t, sleeper);
-    course_observe(course, t, &victim);
-    victim_kill(&victim);
-    (void)wait_for(t, sleeper, false, false);
-    enter_result(t, sleeper);
-    sleeper_end(sleeper);
-    trial_settle(t);
-    victim_reap(&victim);
-    trial_end(t);
+    open_trial(t, session, &victim);
+    course_observe(session->course, t, &victim);
+    trial_kill(t, &victim);
+    (void)wait_for(t, session->sleeper, false, false);
+    t->killed_ns = 0;
+    close_trial(t, session, &victim);
+}
+
+static void run_session(struct trial *t, struct session *session, struct plan *plan)
+{
+    const struct course *course = session->course;
+    observe(t, session);
+    t->tally.cases++;
+    t->tally.instructions += course->steps;
+    for (uint64_t step = 0; plan->kills && step < course->steps; step = course_next(course, step, false))
+        if (plan_takes(plan, &t->tally, t->where))
+            kill_at(t, session, step);
+    for (uint64_t step = 0; plan->stops && step < course->steps; step = course_next(course, step, false))
+        if (plan_takes(plan, &t->tally, t->where))
+            stop_at(t, session, step);
+    fflush(stdout);
+}
+
+/* With a keeper in the victim's process, in the sleeper's, in both, and in none. */
+static void run_task(struct trial *t, struct session *session, struct plan *plan)
+{
+    for (unsigned keepers = 0; keepers < 4; keepers++) {
+        char name[SCENE_NAME_BYTES];
+        session->scene = session->task->scene;
+        session->scene.kept = keepers & 1;
+        session->sleeper->kept = keepers & 2;
+        scene_name(&session->scene, name);
+        if (plan_wants(plan->scene, name) && plan_wants(plan->set, keepers & 1 ? "kept" : "plain"))
+            run_session(t, session, plan);
+    }
 }
 
 int main(int argc, char **argv)
 {
+    struct plan plan;
     struct trial trial = {0};
     struct sleeper sleeper = {0};
-    struct times times = {0};
-    bool kills = true, stops = true, verbose = false;
-    const char *only = NULL;
+    struct course *course = course_new();
     victim_set_up(argv);
-    for (int i = 1; i < argc; i++) {
-        stops &= strcmp(argv[i], "--kill") != 0;
-        kills &= strcmp(argv[i], "--stop") != 0;
-        verbose |= !strcmp(argv[i], "--verbose");
-        if (!strcmp(argv[i], "--operation") && i + 1 < argc)
-            only = argv[++i];
-    }
+    plan_parse(&plan, argc, argv);
     sleeper.shared =
         mmap(NULL, sizeof *sleeper.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (sleeper.shared == MAP_FAILED)
         abort();
-    struct course *course = course_new();
     for (unsigned i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
-        const struct task *task = &tasks[i];
-        const struct operation *operation = find(task->operation);
-        if (only && strcmp(only, task->operation))
-            continue;
-        observe(&trial, task, operation, course, &sleeper);
-        uint64_t before = times.trials;
-        for (uint64_t step = 0; kills && step < course->steps; step = course_next(course, step, false))
-            run_one(&trial, task, operation, course, &sleeper, step, false, &times);
-        for (uint64_t step = 0; stops && step < course->steps; step = course_next(course, step, false))
-            run_one(&trial, task, operation, course, &sleeper, step, true, &times);
-        if (verbose)
-            printf("%-24s %2u events, %3lu trials, worst so far %.3f ms killed, %.3f ms stopped\n",
-                   task->operation, course->event_count, times.trials - before, (double)times.killed_ns / 1e6,
-                   (double)times.stopped_ns / 1e6);
-        fflush(stdout);
+        struct session session = {.task = &tasks[i],
+                                  .operation = operation_find(tasks[i].operation),
+                                  .course = course,
+                                  .sleeper = &sleeper};
+        if (plan_wants(plan.operation, tasks[i].operation))
+            run_task(&trial, &session, &plan);
     }
     course_free(course);
-    printf(
-        "%lu trials, sleepers returned after at most %.3f ms (victim killed), %.3f ms (stopped), %u missed, "
-        "%u failures\n",
-        times.trials, (double)times.killed_ns / 1e6, (double)times.stopped_ns / 1e6, trial.missed,
-        trial.failures);
-    return trial.failures || !times.trials;
+    return tally_report(&trial.tally);
 }

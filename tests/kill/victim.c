@@ -2,6 +2,7 @@
 /* Single-stepping a forked child with ptrace. */
 #include "victim.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -184,6 +185,42 @@ bool victim_continue(struct victim *victim, int deadline_ms)
     }
     victim->state = VICTIM_BLOCKED;
     return false;
+}
+
+/* The thread beside the first, or 0. */
+static pid_t other_thread(pid_t pid)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    pid_t other = 0;
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
+        pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (tid && tid != pid)
+            other = tid;
+    }
+    if (tasks)
+        closedir(tasks);
+    return other;
+}
+
+void victim_freeze(struct victim *victim)
+{
+    pid_t tid = other_thread(victim->pid);
+    if (!tid)
+        return;
+    if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) || ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
+        die("PTRACE_SEIZE");
+    if (waitpid(tid, NULL, __WALL) != tid)
+        die("waitpid");
+    victim->keeper = tid;
+}
+
+void victim_thaw(struct victim *victim)
+{
+    if (victim->keeper && ptrace(PTRACE_DETACH, victim->keeper, NULL, NULL))
+        die("PTRACE_DETACH");
+    victim->keeper = 0;
 }
 
 void victim_kill(struct victim *victim)

@@ -20,6 +20,7 @@ struct victim {
     enum victim_state state;
     uint64_t steps;      /* instructions executed within the operation */
     bool in_system_call; /* the last step was one */
+    pid_t keeper;        /* the thread that is frozen; 0: none */
     const int *phase;    /* shared with it: see victim_enter() */
 };
 
@@ -53,6 +54,10 @@ bool victim_run_to(struct victim *victim, uint64_t address, uint64_t times);
 
 /* Let it run on until its operation has returned. False: it did not within `deadline_ms`. */
 bool victim_continue(struct victim *victim, int deadline_ms);
+
+/* Stop, and continue, the threads that the victim has beside the one that is stepped. */
+void victim_freeze(struct victim *victim);
+void victim_thaw(struct victim *victim);
 
 /* SIGKILL; returns when the process is gone but for being reaped. */
 void victim_kill(struct victim *victim);

@@ -9,40 +9,7 @@
 
 #include <cmocka.h>
 
-#include "shm/cell.h"
-#include "src/handle.h"
-
-/* Laps that a ring cell's turn can tell apart: the turn has 63 - block_bits bits, of which one says full. */
-static uint64_t last_lap(const struct geometry *g)
-{
-    return (UINT64_C(1) << (62 - g->block_bits)) - 1;
-}
-
-/* Make the empty, fresh channel one whose ring has come to the beginning of `lap`. */
-static void set_lap(struct chan *ch, uint64_t lap)
-{
-    const struct segment *s = &ch->segment;
-    const struct geometry *g = &s->g;
-    for (uint64_t i = 0; i < g->messages; i++) {
-        uint64_t block = cell_block(g, load_relaxed(seg_ring_cell(s, i)));
-        store_relaxed(seg_ring_cell(s, i), cell_word(g, 2 * lap, block));
-    }
-    store_relaxed(&seg_hot(s)->tail_hint, lap << g->index_bits);
-    store_relaxed(&seg_hot(s)->head_hint, lap << g->index_bits);
-}
-
-/* Turns of the hold cells run with the exchanges, too. */
-static void set_hold_turns(struct chan *ch, uint64_t before_the_end)
-{
-    const struct segment *s = &ch->segment;
-    const struct geometry *g = &s->g;
-    uint64_t last = (UINT64_C(1) << (63 - g->block_bits)) - 4; /* SPARE */
-    for (uint32_t record = 0; record < g->endpoints; record++)
-        for (uint32_t hold = 0; hold < 2 * g->role_cells; hold++) {
-            atomic_u64 *cell = &seg_record(s, record)->holds[hold];
-            store_relaxed(cell, cell_word(g, last - 4 * before_the_end, cell_block(g, load_relaxed(cell))));
-        }
-}
+#include "wraps.h"
 
 struct queue {
     struct chan *ch;
@@ -60,8 +27,7 @@ static void open_queue(struct queue *queue, uint64_t messages, uint64_t laps_bef
     options.endpoints = 4;
     options.holds = 2;
     assert_int_equal(chan_create_anonymous(&options, &queue->ch), 0);
-    set_lap(queue->ch, last_lap(&queue->ch->segment.g) - laps_before_the_end);
-    set_hold_turns(queue->ch, laps_before_the_end);
+    wraps_set(queue->ch, laps_before_the_end);
     assert_int_equal(chan_attach_sender(queue->ch, 0, &queue->tx), 0);
     assert_int_equal(chan_attach_receiver(queue->ch, 0, &queue->rx), 0);
 }
@@ -221,6 +187,128 @@ static void test_views_cross_the_end_of_turns(void **state)
     close_queue(&queue);
 }
 
+/* Every course of `steps` puts and takes, from every place before the end of turns: bit i of `course` says
+ * whether step i puts. Those that do not fit say so, and change nothing. */
+static void run_course(uint64_t capacity, uint64_t before, unsigned course, unsigned steps)
+{
+    struct queue queue;
+    open_queue(&queue, capacity, 1);
+    for (uint64_t k = 0; k < before; k++) {
+        put(&queue);
+        take(&queue);
+    }
+    for (unsigned i = 0; i < steps; i++) {
+        uint64_t length = queue.sent - queue.received;
+        assert_int_equal(chan_len(queue.ch), length);
+        if (course >> i & 1 && length == capacity)
+            expect_full(&queue);
+        else if (course >> i & 1)
+            put(&queue);
+        else if (length == 0)
+            expect_empty(&queue);
+        else
+            take(&queue);
+    }
+    expect_sound(&queue);
+    close_queue(&queue);
+}
+
+static void test_every_short_course_across_the_end_of_turns(void **state)
+{
+    (void)state;
+    for (uint64_t capacity = 1; capacity <= 3; capacity++)
+        for (uint64_t before = 0; before <= 2 * capacity; before++)
+            for (unsigned course = 0; course < 1u << 9; course++)
+                run_course(capacity, before, course, 9);
+}
+
+/* One that has looked on since before the end still finds its place. */
+static void test_one_who_slept_through_the_end_of_turns_finds_his_place(void **state)
+{
+    (void)state;
+    for (uint64_t capacity = 1; capacity <= 4; capacity++)
+        for (uint64_t passed = 0; passed <= 6 * capacity; passed++) {
+            struct queue queue;
+            struct chan_sender *slow_tx, *tx;
+            struct chan_receiver *slow_rx, *rx;
+            open_queue(&queue, capacity, 1);
+            assert_int_equal(chan_clone_sender(queue.tx, &slow_tx), 0);
+            assert_int_equal(chan_clone_receiver(queue.rx, &slow_rx), 0);
+            for (uint64_t k = 0; k < passed; k++) {
+                put(&queue);
+                take(&queue);
+            }
+            tx = queue.tx, rx = queue.rx;
+            queue.tx = slow_tx, queue.rx = slow_rx;
+            expect_empty(&queue);
+            for (uint64_t k = 0; k < capacity; k++)
+                put(&queue);
+            expect_full(&queue);
+            while (queue.received < queue.sent)
+                take(&queue);
+            chan_close_sender(tx);
+            chan_close_receiver(rx);
+            close_queue(&queue);
+        }
+}
+
+/* What one gives back is taken by another, over and over, while every word that counts it wraps. */
+static void test_redelivery_across_the_end_of_turns(void **state)
+{
+    (void)state;
+    for (uint64_t laps = 0; laps < 4; laps++) {
+        struct queue queue;
+        open_queue(&queue, 2, laps);
+        put(&queue);
+        for (uint32_t k = 1; k < 12; k++) {
+            struct chan_view view;
+            struct chan_receiver *giver;
+            assert_int_equal(chan_clone_receiver(queue.rx, &giver), 0);
+            assert_int_equal(chan_try_recv_view(giver, &view), 0);
+            assert_int_equal(view.deliveries, k);
+            chan_close_receiver(giver);
+            assert_int_equal(chan_len(queue.ch), 1);
+        }
+        take(&queue);
+        expect_empty(&queue);
+        expect_sound(&queue);
+        close_queue(&queue);
+    }
+}
+
+/* Payload units carry the tag of their extent, which wraps; 0 is a tag like any other. */
+static void test_large_messages_across_the_end_of_tags(void **state)
+{
+    static unsigned char message[10000], got[sizeof message];
+    struct chan_options options = CHAN_OPTIONS_INIT;
+    struct chan *ch;
+    struct chan_sender *tx;
+    struct chan_receiver *rx;
+    size_t size;
+    (void)state;
+    options.messages = 2;
+    options.message_size = sizeof message;
+    options.endpoints = 2;
+    assert_int_equal(chan_create_anonymous(&options, &ch), 0);
+    wraps_set(ch, 2);
+    assert_int_equal(chan_attach_sender(ch, 0, &tx), 0);
+    assert_int_equal(chan_attach_receiver(ch, 0, &rx), 0);
+    for (int k = 0; k < 40; k++) {
+        memset(message, k, sizeof message);
+        assert_int_equal(chan_try_send(tx, message, sizeof message), 0);
+        assert_int_equal(chan_try_send(tx, message, sizeof message), 0);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(chan_try_recv(rx, got, sizeof got, &size), 0);
+            assert_int_equal(size, sizeof message);
+            assert_memory_equal(got, message, sizeof message);
+        }
+    }
+    expect_sound(&(struct queue){.ch = ch});
+    chan_close_sender(tx);
+    chan_close_receiver(rx);
+    chan_close(ch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +317,10 @@ int main(void)
         cmocka_unit_test(test_one_who_attaches_after_the_end_of_turns_finds_his_place),
         cmocka_unit_test(test_a_shutdown_at_the_end_of_turns_drains_and_closes),
         cmocka_unit_test(test_views_cross_the_end_of_turns),
+        cmocka_unit_test(test_every_short_course_across_the_end_of_turns),
+        cmocka_unit_test(test_one_who_slept_through_the_end_of_turns_finds_his_place),
+        cmocka_unit_test(test_redelivery_across_the_end_of_turns),
+        cmocka_unit_test(test_large_messages_across_the_end_of_tags),
     };
     return cmocka_run_group_tests_name("wrap", tests, NULL, NULL);
 }
