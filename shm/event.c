@@ -8,7 +8,11 @@
 
 uint32_t chan__event_prepare(atomic_u32 *event)
 {
-    return fetch_or_seq_cst(event, EVENT_SLEEPERS) | EVENT_SLEEPERS; /* SLEEP */
+    uint32_t key;
+    do
+        key = fetch_or_seq_cst(event, EVENT_SLEEPERS) | EVENT_SLEEPERS; /* SLEEP */
+    while (key & EVENT_CLEARING && !cas_seq_cst_u32(event, key, key & ~EVENT_CLEARING));
+    return key & ~EVENT_CLEARING;
 }
 
 int chan__event_wait(atomic_u32 *event, uint32_t key, int64_t deadline_ns)
@@ -19,15 +23,20 @@ int chan__event_wait(atomic_u32 *event, uint32_t key, int64_t deadline_ns)
 void chan__event_wake(atomic_u32 *event, int count)
 {
     uint32_t key = load_seq_cst(event);
+    uint32_t raised = (key & ~EVENT_CLEARING) + EVENT_STEP;
+    if (!(key & EVENT_SLEEPERS))
+        return;
     /* Losing this race means that another waker has just raised the sequence: sleepers in between will
      * look again. */
-    bool raised = cas_seq_cst_u32(event, key, key + EVENT_STEP);
-    if (chan__futex_wake(event, count) || !raised)
+    bool is_raised = cas_seq_cst_u32(event, key, raised);
+    if (chan__futex_wake(event, count) || !is_raised)
         return;
-    /* Nobody slept: the bit was a leftover. Somebody may have gone to sleep on it since, just before it is
-     * cleared, and would be overlooked from then on: hence the second wake. */
-    if (cas_seq_cst_u32(event, key + EVENT_STEP, (key + 2 * EVENT_STEP) & ~EVENT_SLEEPERS))
-        chan__futex_wake(event, INT_MAX);
+    /* Nobody slept: the bit was a leftover. Whoever has gone to sleep on it since is woken before it is
+     * cleared; whoever prepares to after the announcement keeps it from being cleared. */
+    if (!cas_seq_cst_u32(event, raised, raised | EVENT_CLEARING))
+        return;
+    chan__futex_wake(event, INT_MAX);
+    (void)cas_seq_cst_u32(event, raised | EVENT_CLEARING, raised & ~EVENT_SLEEPERS);
 }
 
 void chan__event_notify_all(atomic_u32 *event)

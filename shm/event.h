@@ -2,16 +2,20 @@
 /* An event: one word of the segment on which any number of endpoints sleep until a condition may have
  * changed.
  *
- * The word is {sequence:31, sleepers:1}. It counts nobody, so a killed sleeper leaves nothing wrong behind:
+ * The word is {sequence:30, clearing:1, sleepers:1}. It counts nobody, so a killed sleeper leaves nothing
+ * wrong behind:
  *
- *   sleeper:  key = chan__event_prepare()     sets the sleeper bit
+ *   sleeper:  key = chan__event_prepare()     sets the sleeper bit, takes the clearing bit away
  *             look at the condition once more; if it holds now, do not sleep
  *             chan__event_wait(key)           sleeps only while the word is still `key`
  *   waker:    change the condition, then chan__event_notify(): nothing but a load unless the bit is set; else
- *             raise the sequence, wake, and if nobody was there to be woken, clear the bit.
+ *             raise the sequence, wake, and if nobody was there to be woken, clear the bit: first announce
+ *             it by the clearing bit, then wake those who went to sleep before that, and clear both bits
+ *             unless somebody has prepared to sleep since.
  *
- * Either the waker sees the bit or the sleeper sees the change (SLEEP in atomic.h). A bit left behind by
- * the dead costs the next waker one call, once.
+ * Either the waker sees the bit or the sleeper sees the change (SLEEP in atomic.h), and the bit is set
+ * whenever somebody sleeps: who is stopped anywhere in between keeps no wake-up but its own. A bit left behind
+ * by the dead costs the next waker two calls, once. model/event.pml checks all this.
  *
  * A waker killed between its change and its wake is made up for by whoever notices the death: everybody is
  * woken then. One that is stopped there has warned before the change: whoever is woken, and finds nothing,
@@ -23,7 +27,8 @@
 #include "shm/atomic.h"
 
 #define EVENT_SLEEPERS 1u
-#define EVENT_STEP 2u
+#define EVENT_CLEARING 2u
+#define EVENT_STEP 4u
 
 uint32_t chan__event_prepare(atomic_u32 *event);
 

@@ -17,13 +17,18 @@ struct header {
 
 _Static_assert(sizeof(struct header) == MESSAGE_MIN, "header");
 
-struct book *book_new(void)
+struct book *book_open(void)
 {
     struct book *book =
         mmap(NULL, sizeof *book, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (book == MAP_FAILED)
         abort();
     return book;
+}
+
+void book_close(struct book *book)
+{
+    munmap(book, sizeof *book);
 }
 
 static uint64_t mix(uint64_t x)
@@ -55,7 +60,7 @@ bool book_read(const struct book *book, const void *data, size_t size, uint32_t 
     if (size < sizeof h)
         return false;
     memcpy(&h, bytes, sizeof h);
-    if (h.size != size || h.sender >= BOOK_SENDERS || h.sequence >= atomic_load(&book->next[h.sender]) ||
+    if (h.size != size || h.sender >= BOOK_DESKS || h.sequence >= atomic_load(&book->next[h.sender]) ||
         h.sum != seed_of(&h))
         return false;
     for (size_t at = sizeof h; at < size; at++)
@@ -69,6 +74,22 @@ bool book_read(const struct book *book, const void *data, size_t size, uint32_t 
 unsigned book_mark(struct book *book, uint32_t sender, uint64_t sequence, unsigned mark)
 {
     return atomic_fetch_or(&book->marks[sender][sequence], (uint8_t)mark);
+}
+
+void book_copy(struct book *book, const void *data, size_t size)
+{
+    uint32_t sender;
+    uint64_t sequence;
+    if (!book_read(book, data, size, &sender, &sequence)) {
+        atomic_fetch_add(&book->torn, 1);
+        book_fault(book, "a copied message of %zu bytes is torn", size);
+        return;
+    }
+    if (book_mark(book, sender, sequence, MARK_COPIED) & (MARK_RELEASED | MARK_COPIED)) {
+        atomic_fetch_add(&book->doubled, 1);
+        book_fault(book, "message %lu of sender %u was received twice", sequence, sender);
+    }
+    atomic_fetch_add(&book->received, 1);
 }
 
 void book_fault(struct book *book, const char *format, ...)
@@ -85,17 +106,18 @@ void book_fault(struct book *book, const char *format, ...)
 struct balance book_balance(struct book *book)
 {
     struct balance b = {0};
-    for (uint32_t sender = 0; sender < BOOK_SENDERS; sender++) {
+    for (uint32_t sender = 0; sender < BOOK_DESKS; sender++) {
         uint64_t count = atomic_load(&book->next[sender]);
         for (uint64_t sequence = 0; sequence < count; sequence++) {
             unsigned marks = book_mark(book, sender, sequence, 0);
             bool arrived = marks & (MARK_RELEASING | MARK_RELEASED | MARK_COPIED);
-            bool viewed = marks & MARK_VIEWED;
+            bool seen = arrived || marks & MARK_VIEWED;
             b.arrived += arrived;
             b.sent += (marks & MARK_SENT) != 0;
-            b.unsure += !(marks & MARK_SENT) && !viewed && !arrived;
-            b.lost += (marks & MARK_SENT) && !viewed && !arrived;
-            b.pending += viewed && !arrived;
+            b.lost += (marks & MARK_SENT) && !seen;
+            b.unsure += !(marks & (MARK_SENT | MARK_WITHDRAWN)) && !seen;
+            b.pending += seen && !arrived;
+            b.ghosts += seen && marks & MARK_WITHDRAWN;
         }
     }
     return b;

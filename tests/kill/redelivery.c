@@ -144,11 +144,10 @@ static struct chan *create(struct stage *stage, uint32_t max_deliveries)
 static void set_up(struct stage *stage, const struct act *act, bool large, bool own)
 {
     struct sight *sight = stage->sight;
-    unsigned failures = stage->trial.failures, missed = stage->trial.missed;
+    struct tally tally = stage->trial.tally;
     *stage = (struct stage){.sight = sight, .scene = {.messages = 4, .large = large}};
     *sight = (struct sight){0};
-    stage->trial.failures = failures;
-    stage->trial.missed = missed;
+    stage->trial.tally = tally;
     trial_where(&stage->trial, "%s, %s, %s record", act->name, large ? "large" : "inline",
                 own ? "own" : "another's");
     stage->main = create(stage, act->max_deliveries);
@@ -304,6 +303,7 @@ static void kill_at(struct stage *stage, const struct course *course, const stru
     trial_where(&stage->trial, ", killed at step %lu (%s)", step, course_event(course, step));
     course_run_to(course, &stage->trial, &victim, step);
     victim_kill(&victim);
+    stage->trial.tally.kills++;
     settle(stage, act, true);
     tear_down(stage, &victim);
 }
@@ -316,6 +316,7 @@ static void stop_at(struct stage *stage, const struct course *course, const stru
     begin(stage, &victim, act, large, own);
     trial_where(&stage->trial, ", stopped at step %lu (%s)", step, course_event(course, step));
     course_run_to(course, &stage->trial, &victim, step);
+    stage->trial.tally.stops++;
     work_around(stage, act);
     if (!act->orphan)
         work_around_again(stage, act, &victim);
@@ -333,11 +334,10 @@ static void stop_at(struct stage *stage, const struct course *course, const stru
     tear_down(stage, &victim);
 }
 
-static uint64_t run_case(struct stage *stage, struct course *course, const struct act *act, bool large,
-                         bool own, bool all)
+static void run_case(struct stage *stage, struct course *course, const struct act *act, bool large, bool own,
+                     bool all)
 {
     struct victim victim;
-    uint64_t trials = 0;
     begin(stage, &victim, act, large, own);
     course_observe(course, &stage->trial, &victim);
     must(stage, "the act", stage->sight->result);
@@ -347,9 +347,9 @@ static uint64_t run_case(struct stage *stage, struct course *course, const struc
     for (uint64_t step = 0; step < course->steps; step = all ? step + 1 : course_next(course, step, true)) {
         kill_at(stage, course, act, large, own, step);
         stop_at(stage, course, act, large, own, step);
-        trials += 2;
     }
-    return trials;
+    stage->trial.tally.cases++;
+    stage->trial.tally.instructions += course->steps;
 }
 
 int main(int argc, char **argv)
@@ -358,7 +358,6 @@ int main(int argc, char **argv)
     bool all = argc > 1 && !strcmp(argv[1], "--all");
     struct course *course = course_new();
     struct stage stage = {0};
-    uint64_t trials = 0;
     stage.sight = mmap(NULL, sizeof *stage.sight, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (stage.sight == MAP_FAILED)
         return 2;
@@ -366,8 +365,7 @@ int main(int argc, char **argv)
         for (int large = 0; large < 2; large++)
             for (int own = 0; own < 2; own++)
                 if (acts[a].orphan || own)
-                    trials += run_case(&stage, course, &acts[a], large, own, all);
+                    run_case(&stage, course, &acts[a], large, own, all);
     course_free(course);
-    printf("%lu trials, %u missed, %u failures\n", trials, stage.trial.missed, stage.trial.failures);
-    return stage.trial.failures != 0;
+    return tally_report(&stage.trial.tally);
 }

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills, stops and restarts processes of a busy channel at random, and accounts for every message.
+/* Kills, stops and restarts processes of busy channels at random, and accounts for every message.
  *
- *   soak [--seconds N] [--workers N] [--messages N] [--seed N] [--every MICROSECONDS] */
-#include "worker.h"
+ * It goes from channel to channel, each of another shape: 1, 2 or 64 messages, one or many senders and
+ * receivers, named and anonymous. In every other one all calls wait for ever, and it ends by chan_shutdown()
+ * in the middle of the traffic. In the others calls are limited in time, loans and views are kept over
+ * several calls, everything is brought to rest now and then for an audit, and some processes repair and
+ * inspect all the time.
+ *
+ *   soak [--seconds N] [--workers N] [--messages N] [--senders 1|0] [--receivers 1|0] [--forever 1|0]
+ *        [--channel SECONDS] [--every MICROSECONDS] [--seed N]    (0: many, and limited) */
+#include "crew.h"
+#include "nursery.h"
+#include "watchdog.h"
 
 #include <shmchan/inspect.h>
 
@@ -11,221 +20,319 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define WORKERS_MAX BOOK_SENDERS
-
-/* Nothing may stand still for longer: sleepers look around by themselves after 1.25 s even if they are owed a
- * wake-up by a process that is stopped. */
-#define STUCK_NS INT64_C(5000000000)
+#define MESSAGE_MAX 65536u
+#define PATIENCE_NS INT64_C(50000000)
+#define REST_EVERY_NS INT64_C(300000000)
+#define ANY (-1L)
 
 struct options {
-    unsigned seconds, workers, messages, every_us;
-    uint64_t seed;
+    long seconds, workers, messages, senders, receivers, forever, channel, every, seed;
 };
 
-struct slot {
-    struct worker worker;
-    pid_t pid;
-    bool stopped;
+/* What all channels together came to. */
+struct totals {
+    uint64_t channels, checks, sent, arrived, gone, redelivered, lost, doubled, torn, ghosts, faults;
+    int64_t worst_gap_ns;
+    struct toll toll;
 };
 
 struct soak {
     struct options options;
-    struct book *book;
-    struct chan *kept;   /* with a keeper in each process */
-    struct chan *polled; /* the same channel, without */
-    struct slot slots[WORKERS_MAX];
+    struct crew *crew;
+    struct totals totals;
     uint64_t random;
-    uint64_t kills, stops, copier_kills;
+    unsigned round;
+    unsigned kinds; /* of workers */
+    bool forever, named;
+    struct chan_options shape;
+    uint64_t checks;
+    int64_t end_ns; /* what it took everybody to end by themselves */
 };
 
-static void start(struct soak *soak, struct slot *slot)
+static uint64_t draw(struct soak *soak, uint64_t below)
 {
-    slot->worker.seed = worker_random(&soak->random);
-    slot->worker.ch = worker_random(&soak->random) % 4 ? soak->kept : soak->polled;
-    slot->stopped = false;
-    fflush(NULL);
-    slot->pid = fork();
-    if (slot->pid < 0)
-        abort();
-    if (!slot->pid) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        worker_run(&slot->worker);
-    }
+    return worker_random(&soak->random) % below;
 }
 
-static void reap(struct soak *soak, struct slot *slot)
+/* Every combination comes up once before one comes again; the seed says where it begins. */
+static void draw_shape(struct soak *soak)
 {
-    int status;
-    if (slot->pid && waitpid(slot->pid, &status, 0) == slot->pid &&
-        !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) && !(WIFEXITED(status) && !WEXITSTATUS(status)))
-        book_fault(soak->book, "a worker of kind %d ended with status %#x", (int)slot->worker.kind,
-                   (unsigned)status);
-    slot->pid = 0;
+    static const uint64_t messages[] = {1, 2, 64};
+    const struct options *o = &soak->options;
+    uint64_t number = (uint64_t)o->seed + soak->round;
+    soak->forever = o->forever == ANY ? number % 2 : (uint64_t)o->forever;
+    soak->named = draw(soak, 2);
+    soak->shape = (struct chan_options)CHAN_OPTIONS_INIT;
+    soak->shape.messages = o->messages == ANY ? messages[number / 2 % 3] : (uint64_t)o->messages;
+    soak->shape.senders = o->senders == ANY ? number / 6 % 2 : o->senders == 1;
+    soak->shape.receivers = o->receivers == ANY ? number / 12 % 2 : o->receivers == 1;
+    soak->shape.message_size = MESSAGE_MAX;
+    soak->shape.bytes = UINT64_C(8) * MESSAGE_MAX;
+    soak->shape.lifetime = CHAN_DURABLE;
+    soak->shape.endpoints = 2 * BOOK_DESKS;
 }
 
-/* Something happens to one of them; a dead one may stay a zombie for a while. */
-static void disturb(struct soak *soak)
+/* Only named ones can be had without their descriptor. */
+static int open_channel(struct soak *soak)
 {
-    struct slot *slot = &soak->slots[worker_random(&soak->random) % soak->options.workers];
-    siginfo_t info = {0};
-    if (!slot->pid) {
-        start(soak, slot);
-        return;
-    }
-    if (!waitid(P_PID, (id_t)slot->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid) {
-        reap(soak, slot);
-        start(soak, slot);
-    } else if (slot->stopped && worker_random(&soak->random) % 2) {
-        kill(slot->pid, SIGCONT);
-        slot->stopped = false;
-    } else if (worker_random(&soak->random) % 2) {
-        kill(slot->pid, SIGKILL);
-        soak->kills++;
-        /* A visitor may be copying too. */
-        soak->copier_kills += slot->worker.kind == WORKER_COPIER || slot->worker.kind == WORKER_VISITOR;
-    } else {
-        kill(slot->pid, SIGSTOP);
-        slot->stopped = true;
-        soak->stops++;
-    }
+    struct crew *crew = soak->crew;
+    char name[40] = "";
+    snprintf(name, sizeof name, "soak-%d", (int)getpid());
+    int result = soak->named ? chan_create(name, &soak->shape, &crew->kept)
+                             : chan_create_anonymous(&soak->shape, &crew->kept);
+    if (!result)
+        result = soak->named ? chan_open(name, CHAN_NO_KEEPER, &crew->polled)
+                             : chan_open_fd(chan_fd(crew->kept), CHAN_NO_KEEPER, &crew->polled);
+    if (!result && soak->named)
+        result = chan_unlink(name); /* so that none is left if this process is killed */
+    return result;
 }
 
-/* How things stand, for whoever has to find out why. */
-static void describe(const struct soak *soak)
+static void cast(struct soak *soak)
 {
-    struct chan_stat stat = {.size = sizeof stat};
-    int result = chan_stat(soak->polled, &stat);
-    fprintf(stderr, "  stat %d: queued %lu, held %lu, orphaned %lu, units %lu, dead %u\n", result,
-            stat.queued, stat.held, stat.orphaned, stat.units_used, stat.dead);
-    for (uint32_t number = 0; number < 2 * WORKERS_MAX; number++) {
-        struct chan_endpoint_stat e = {.size = sizeof e};
-        if (!chan_endpoint_stat(soak->polled, number, &e))
-            fprintf(stderr,
-                    "  endpoint %u: role %u, state %u, pid %u, waits for %u since %ld us, in operation %u, "
-                    "held %u, "
-                    "orphaned %u\n",
-                    number, e.role, e.state, e.pid, e.waits_for, e.waiting_ns / 1000, e.in_operation, e.held,
-                    e.orphaned);
-    }
-    for (unsigned i = 0; i < soak->options.workers; i++)
-        fprintf(stderr, "  worker %u: kind %d, pid %d%s\n", i, (int)soak->slots[i].worker.kind,
-                (int)soak->slots[i].pid, soak->slots[i].stopped ? ", stopped" : "");
-}
-
-static void fail_if_stuck(struct soak *soak, uint64_t *seen, int64_t *since)
-{
-    uint64_t now = atomic_load(&soak->book->received);
-    if (now != *seen) {
-        *seen = now;
-        *since = chan_now();
-    } else if (chan_now() - *since > STUCK_NS) {
-        book_fault(soak->book, "nothing was received for %d s", (int)(STUCK_NS / 1000000000));
-        describe(soak);
-        *since = chan_now();
-    }
-}
-
-static void run(struct soak *soak)
-{
-    int64_t end = chan_deadline((int64_t)soak->options.seconds * 1000000000), since = chan_now();
-    uint64_t seen = 0;
-    for (unsigned i = 0; i < soak->options.workers; i++) {
-        struct slot *slot = &soak->slots[i];
-        slot->worker = (struct worker){
-            .kind = (enum worker_kind)(i % WORKER_KINDS),
-            .number = i,
-            .book = soak->book,
-            .message_max = 12000,
+    struct crew *crew = soak->crew;
+    crew->size = (unsigned)soak->options.workers;
+    crew->one_sender = soak->shape.senders == CHAN_ONE;
+    crew->one_receiver = soak->shape.receivers == CHAN_ONE;
+    crew->random = worker_random(&soak->random);
+    crew->toll = (struct toll){0};
+    /* Who repairs wakes everybody; so there must be channels where nobody does. */
+    unsigned kinds = soak->forever ? WORKER_KINDS - 1 : WORKER_KINDS;
+    for (unsigned i = 0; i < crew->size; i++)
+        crew->members[i] = (struct member){
+            .worker = {.kind = (enum worker_kind)(i % kinds),
+                       .desk = i * WORKER_THREADS_MAX,
+                       .book = crew->book,
+                       .message_max = MESSAGE_MAX,
+                       .patience_ns = soak->forever ? CHAN_FOREVER : PATIENCE_NS},
         };
-        start(soak, slot);
+}
+
+/* Every block, unit and message is accounted for while nobody moves. */
+static void check(struct soak *soak)
+{
+    struct crew *crew = soak->crew;
+    struct chan_repair_report report;
+    struct chan_stat stat = {.size = sizeof stat};
+    char text[200] = "";
+    int result = chan_repair(crew->polled, 0, &report);
+    if (!result)
+        result = chan_stat(crew->polled, &stat);
+    if (result)
+        book_fault(crew->book, "repair and stat: %s", chan_error_name(result));
+    if (chan_check(crew->polled, text, sizeof text))
+        book_fault(crew->book, "chan_check: %s", text);
+    if (stat.dead)
+        book_fault(crew->book, "%u dead endpoints are left after repair", stat.dead);
+    if (stat.sent != stat.received + stat.discarded + stat.held + stat.orphaned + stat.queued)
+        book_fault(crew->book, "sent %lu, received %lu, discarded %lu, held %lu, orphaned %lu, queued %lu",
+                   stat.sent, stat.received, stat.discarded, stat.held, stat.orphaned, stat.queued);
+    soak->checks++;
+}
+
+static void rest(struct soak *soak, unsigned number)
+{
+    struct book *book = soak->crew->book;
+    atomic_store(&book->phase, BOOK_WINDING_UP);
+    crew_rest(soak->crew, number);
+    check(soak);
+    crew_go_on(soak->crew);
+    atomic_fetch_add(&book->steps, 1);
+    atomic_store(&book->phase, BOOK_RUNNING);
+}
+
+static void disturb_until(struct soak *soak, int64_t end)
+{
+    int64_t next_rest = chan_deadline(REST_EVERY_NS);
+    unsigned number = 0;
+    while (chan_now() < end && atomic_load(&soak->crew->book->faults) < 20) {
+        crew_disturb(soak->crew);
+        atomic_fetch_add(&soak->crew->book->blows, 1);
+        if (!soak->forever && chan_now() > next_rest) {
+            rest(soak, ++number);
+            next_rest = chan_deadline(REST_EVERY_NS);
+        }
+        usleep((useconds_t)draw(soak, (uint64_t)(2 * soak->options.every)));
     }
-    while (chan_now() < end && atomic_load(&soak->book->faults) < 20) {
-        disturb(soak);
-        fail_if_stuck(soak, &seen, &since);
-        usleep((useconds_t)(worker_random(&soak->random) % (2 * soak->options.every_us)));
-    }
-    atomic_store(&soak->book->stop, 1);
-    for (unsigned i = 0; i < soak->options.workers; i++) {
-        if (soak->slots[i].pid)
-            kill(soak->slots[i].pid, SIGCONT);
-        reap(soak, &soak->slots[i]);
-    }
+}
+
+/* One who is killed in the middle of it, then one who is not. */
+static void shut_down(struct soak *soak)
+{
+    struct chan *ch = soak->crew->polled;
+    useconds_t delay = (useconds_t)draw(soak, 400);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (!pid)
+        _exit(chan_shutdown(ch) != 0);
+    usleep(delay);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    int result = chan_shutdown(ch);
+    if (result)
+        book_fault(soak->crew->book, "shutdown: %s", chan_error_name(result));
 }
 
 static void drain(struct soak *soak)
 {
-    static unsigned char buffer[20000];
-    struct chan_repair_report report;
+    static unsigned char buffer[MESSAGE_MAX];
+    struct book *book = soak->crew->book;
     struct chan_receiver *rx;
     size_t size;
-    int result = chan_repair(soak->polled, 0, &report);
-    if (!result)
-        result = chan_attach_receiver(soak->polled, 0, &rx);
+    int result = chan_attach_receiver(soak->crew->polled, 0, &rx);
     if (result) {
-        book_fault(soak->book, "repair and attach: %s", chan_error_name(result));
+        book_fault(book, "attach to drain: %s", chan_error_name(result));
         return;
     }
     while (!(result = chan_try_recv(rx, buffer, sizeof buffer, &size)))
-        worker_book_copy(soak->book, buffer, size);
-    if (result != -EAGAIN)
-        book_fault(soak->book, "draining: %s", chan_error_name(result));
+        book_copy(book, buffer, size);
+    if (result != (soak->forever ? -EPIPE : -EAGAIN))
+        book_fault(book, "draining: %s", chan_error_name(result));
     chan_close_receiver(rx);
 }
 
 static void audit(struct soak *soak)
 {
-    struct book *book = soak->book;
+    struct crew *crew = soak->crew;
+    struct book *book = crew->book;
+    struct totals *t = &soak->totals;
     struct balance b = book_balance(book);
     struct chan_stat stat = {.size = sizeof stat};
-    char text[200];
+    if (chan_stat(crew->polled, &stat))
+        book_fault(book, "chan_stat fails");
     if (b.pending)
         book_fault(book, "%lu messages that were in a dead receiver's hands never came back", b.pending);
-    if (b.lost > soak->copier_kills * 4)
-        book_fault(book, "%lu messages lost, with %lu copying receivers killed", b.lost, soak->copier_kills);
-    if (chan_check(soak->polled, text, sizeof text))
-        book_fault(book, "chan_check: %s", text);
-    if (chan_stat(soak->polled, &stat))
-        book_fault(book, "chan_stat fails");
+    if (b.ghosts)
+        book_fault(book, "%lu messages came whose send had failed", b.ghosts);
     if (stat.queued || stat.held || stat.orphaned || stat.dead || stat.units_used || stat.senders ||
-        stat.receivers)
+        stat.receivers || stat.discarded)
         book_fault(
             book,
-            "left over: queued %lu, held %lu, orphaned %lu, dead %u, units %lu, senders %u, receivers %u",
-            stat.queued, stat.held, stat.orphaned, stat.dead, stat.units_used, stat.senders, stat.receivers);
-    if (stat.sent != stat.received + stat.discarded)
-        book_fault(book, "sent %lu, received %lu, discarded %lu", stat.sent, stat.received, stat.discarded);
-    if (stat.sent < b.sent || stat.sent > b.sent + soak->kills * 4)
-        book_fault(book, "the channel counts %lu sent, the books %lu", stat.sent, b.sent);
-    /* What arrived, and what went down with a copying receiver, is all that was received. */
-    if (stat.received < b.arrived || stat.received > b.arrived + soak->copier_kills * 4)
-        book_fault(book, "the channel counts %lu received, the books %lu", stat.received, b.arrived);
-    printf("soak: seed %lu, %lu sent, %lu arrived, %lu gone with %lu killed copiers, %llu redelivered, "
-           "%lu kills, %lu stops, %u faults\n",
-           soak->options.seed, b.sent, b.arrived, b.lost, soak->copier_kills, atomic_load(&book->redelivered),
-           soak->kills, soak->stops, atomic_load(&book->faults));
+            "left over: queued %lu, held %lu, orphaned %lu, dead %u, units %lu, senders %u, receivers %u, "
+            "discarded %lu",
+            stat.queued, stat.held, stat.orphaned, stat.dead, stat.units_used, stat.senders, stat.receivers,
+            stat.discarded);
+    /* What was surely sent was sent, and beyond that at most what calls had in hand whose caller died. */
+    if (stat.sent < b.sent || stat.sent > b.sent + crew->toll.may_be_sent)
+        book_fault(book, "the channel counts %lu sent, the books %lu, and %lu at most in dead senders' calls",
+                   stat.sent, b.sent, crew->toll.may_be_sent);
+    /* What was received and did not arrive went down with copying receivers, in the calls they died in. */
+    uint64_t gone = stat.received - b.arrived;
+    if (stat.received < b.arrived || gone > crew->toll.may_be_lost || gone < b.lost ||
+        gone > b.lost + b.unsure)
+        book_fault(
+            book,
+            "the channel counts %lu received, the books %lu; %lu lost for sure, %lu perhaps, and %lu at "
+            "most in dead receivers' calls",
+            stat.received, b.arrived, b.lost, b.unsure, crew->toll.may_be_lost);
+    t->sent += stat.sent;
+    t->arrived += b.arrived;
+    t->gone += gone;
+    t->lost += gone < b.lost ? b.lost - gone : 0;
+    t->lost += b.pending;
+    t->ghosts += b.ghosts;
+    t->doubled += atomic_load(&book->doubled);
+    t->torn += atomic_load(&book->torn);
+    t->redelivered += atomic_load(&book->redelivered);
+    t->faults += atomic_load(&book->faults);
+    t->checks += soak->checks;
+    t->channels++;
+    t->toll.kills += crew->toll.kills;
+    t->toll.kills_stopped += crew->toll.kills_stopped;
+    t->toll.stops += crew->toll.stops;
+    t->toll.prepared += crew->toll.prepared;
+    t->toll.apart += crew->toll.apart;
+    t->toll.many_threads += crew->toll.many_threads;
+    if (atomic_load(&book->gap_ns) > t->worst_gap_ns)
+        t->worst_gap_ns = atomic_load(&book->gap_ns);
+    printf("soak: channel %u: n %lu, %s, %s, %s, %s: %lu sent, %lu arrived, %lu gone with their receivers, "
+           "longest gap %ld ms, ended in %ld ms, %u faults\n",
+           soak->round, soak->shape.messages, crew->one_sender ? "one sender" : "many senders",
+           crew->one_receiver ? "one receiver" : "many receivers", soak->named ? "named" : "anonymous",
+           soak->forever ? "waiting for ever" : "waiting 50 ms", stat.sent, b.arrived, gone,
+           (long)(atomic_load(&book->gap_ns) / 1000000), (long)(soak->end_ns / 1000000),
+           atomic_load(&book->faults));
+}
+
+/* One channel from its creation to its end. */
+static int play(struct soak *soak)
+{
+    struct crew *crew = soak->crew;
+    struct book *book = crew->book = book_open();
+    draw_shape(soak);
+    int result = open_channel(soak);
+    if (result) {
+        fprintf(stderr, "soak: create: %s\n", chan_strerror(result));
+        return result;
+    }
+    soak->checks = 0;
+    cast(soak);
+    pid_t watchdog = watchdog_start(crew);
+    disturb_until(soak, chan_deadline((int64_t)soak->options.channel * 1000000000));
+    atomic_store(&book->phase, BOOK_WINDING_UP);
+    if (soak->forever) {
+        shut_down(soak);
+        for (int i = 0; i < 20; i++) /* those who come now meet the end */
+            crew_disturb(crew);
+    }
+    atomic_store(&book->stop, 1);
+    int64_t began = chan_now();
+    crew_end(crew);
+    soak->end_ns = chan_now() - began;
+    check(soak);
+    drain(soak);
+    check(soak);
+    audit(soak);
+    watchdog_end(watchdog);
+    chan_close(crew->polled);
+    chan_close(crew->kept);
+    book_close(book);
+    return 0;
+}
+
+static void report(const struct soak *soak)
+{
+    const struct totals *t = &soak->totals;
+    printf(
+        "soak: seed %ld: %lu channels, %lu checks, %lu sent, %lu arrived, %lu gone with killed copiers, %lu "
+        "redelivered\n"
+        "soak: %lu kills (%lu while stopped), %lu stops; %lu started with a prepared handle, %lu in another "
+        "pid "
+        "namespace, %lu with several threads\n"
+        "soak: lost %lu, doubled %lu, torn %lu, ghosts %lu, longest gap %ld ms, faults %lu\n",
+        soak->options.seed, t->channels, t->checks, t->sent, t->arrived, t->gone, t->redelivered,
+        t->toll.kills, t->toll.kills_stopped, t->toll.stops, t->toll.prepared, t->toll.apart,
+        t->toll.many_threads, t->lost, t->doubled, t->torn, t->ghosts, t->worst_gap_ns / 1000000, t->faults);
 }
 
 static void parse(int argc, char **argv, struct options *o)
 {
-    for (int i = 1; i + 1 < argc; i += 2) {
-        unsigned long value = strtoul(argv[i + 1], NULL, 10);
-        if (!strcmp(argv[i], "--seconds"))
-            o->seconds = (unsigned)value;
-        else if (!strcmp(argv[i], "--workers") && value >= 4 && value <= WORKERS_MAX)
-            o->workers = (unsigned)value;
-        else if (!strcmp(argv[i], "--messages") && value)
-            o->messages = (unsigned)value;
-        else if (!strcmp(argv[i], "--every") && value)
-            o->every_us = (unsigned)value;
-        else if (!strcmp(argv[i], "--seed"))
-            o->seed = value;
-        else {
-            fprintf(stderr, "soak: bad argument %s %s\n", argv[i], argv[i + 1]);
+    const struct {
+        const char *name;
+        long *value;
+        long least, most;
+    } known[] = {
+        {"--seconds", &o->seconds, 1, 1000000},   {"--workers", &o->workers, WORKER_KINDS, CREW_MAX},
+        {"--messages", &o->messages, 1, 1 << 20}, {"--senders", &o->senders, 0, 1},
+        {"--receivers", &o->receivers, 0, 1},     {"--forever", &o->forever, 0, 1},
+        {"--channel", &o->channel, 1, 20},        {"--every", &o->every, 1, 1000000},
+        {"--seed", &o->seed, 0, INT32_MAX},
+    };
+    for (int i = 1; i < argc; i += 2) {
+        bool good = false;
+        for (size_t k = 0; k < sizeof known / sizeof known[0] && i + 1 < argc; k++) {
+            long value = strtol(argv[i + 1], NULL, 10);
+            if (strcmp(argv[i], known[k].name) || value < known[k].least || value > known[k].most)
+                continue;
+            *known[k].value = value;
+            good = true;
+        }
+        if (!good) {
+            fprintf(stderr, "soak: bad argument %s\n", argv[i]);
             exit(2);
         }
     }
@@ -233,29 +340,29 @@ static void parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct soak soak = {
-        .options = {
-            .seconds = 20, .workers = 24, .messages = 8, .every_us = 1000, .seed = (uint64_t)time(NULL)}};
+    struct soak soak = {.options = {.seconds = 20,
+                                    .workers = 24,
+                                    .messages = ANY,
+                                    .senders = ANY,
+                                    .receivers = ANY,
+                                    .forever = ANY,
+                                    .channel = 2,
+                                    .every = 1000,
+                                    .seed = time(NULL) % 1000000}};
     parse(argc, argv, &soak.options);
-    printf("soak: seed %lu\n", soak.options.seed);
-    soak.random = soak.options.seed * 2 + 1;
-    soak.book = book_new();
-    struct chan_options options = CHAN_OPTIONS_INIT;
-    options.messages = soak.options.messages;
-    options.message_size = 12000;
-    options.lifetime = CHAN_DURABLE;
-    options.endpoints = 2 * WORKERS_MAX;
-    int result = chan_create_anonymous(&options, &soak.kept);
-    if (!result)
-        result = chan_open_fd(chan_fd(soak.kept), CHAN_NO_KEEPER, &soak.polled);
-    if (result) {
-        fprintf(stderr, "soak: create: %s\n", chan_strerror(result));
-        return 2;
-    }
-    run(&soak);
-    drain(&soak);
-    audit(&soak);
-    chan_close(soak.polled);
-    chan_close(soak.kept);
-    return atomic_load(&soak.book->faults) != 0;
+    printf("soak: seed %ld\n", soak.options.seed);
+    soak.random = (uint64_t)soak.options.seed * 2 + 1;
+    soak.crew = crew_open();
+    int apart = nursery_open();
+    soak.crew->nursery = !apart;
+    if (apart)
+        printf("soak: SKIPPED: processes in other pid namespaces: %s\n", strerror(-apart));
+    int64_t end = chan_deadline((int64_t)soak.options.seconds * 1000000000);
+    int result = 0;
+    for (; !result && chan_now() < end && !soak.totals.faults; soak.round++)
+        result = play(&soak);
+    nursery_close();
+    report(&soak);
+    crew_close(soak.crew);
+    return result || soak.totals.faults;
 }

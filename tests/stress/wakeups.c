@@ -6,12 +6,15 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "child.h"
 #include "expect.h"
 #include "suite.h"
+
+#include <shmchan/inspect.h>
 
 #define ROUNDS 1500
 #define MOST 4
@@ -65,6 +68,26 @@ static int64_t recv_all(void *argument)
     return 0;
 }
 
+/* Who waits for what, and whether it sleeps in truth or only waits for a processor. */
+static void describe(const struct chan *ch)
+{
+    for (uint32_t number = 0; number < 2 * MOST; number++) {
+        struct chan_endpoint_stat e = {.size = sizeof e};
+        char path[40], line[200] = "";
+        if (chan_endpoint_stat(ch, number, &e))
+            continue;
+        snprintf(path, sizeof path, "/proc/%u/stat", e.pid);
+        FILE *file = fopen(path, "r");
+        if (file && fgets(line, sizeof line, file))
+            line[strcspn(line, "\n")] = '\0';
+        if (file)
+            fclose(file);
+        const char *state = strrchr(line, ')');
+        dprintf(STDERR_FILENO, "    endpoint %u: role %u, waits for %u since %lld ms, process state%.2s\n",
+                number, e.role, e.waits_for, (long long)e.waiting_ns / 1000000, state ? state + 1 : " ?");
+    }
+}
+
 /* Plays one round after the other; each must be over in time. */
 static int64_t drive(struct stage *stage)
 {
@@ -74,6 +97,8 @@ static int64_t drive(struct stage *stage)
         atomic_store(&stage->round, round);
         while (atomic_load(&stage->received) < goal) {
             int64_t took = chan_now() - begin;
+            if (took > LATEST_NS)
+                describe(stage->ch);
             if (took > LATEST_NS)
                 expect_never("round %lld hangs after %lld ms: %lld of %lld received, %llu queued",
                              (long long)round, (long long)took / 1000000,

@@ -79,12 +79,20 @@ static void test_a_bit_left_behind_by_the_dead_is_cleared_by_the_next_waker(void
     assert_int_equal(event, now);
 }
 
+static void test_who_prepares_keeps_the_bit_from_one_who_was_stopped_clearing_it(void **state)
+{
+    atomic_u32 event = 100 | EVENT_SLEEPERS | EVENT_CLEARING;
+    (void)state;
+    assert_int_equal(chan__event_prepare(&event), 100 | EVENT_SLEEPERS);
+    assert_int_equal(event, 100 | EVENT_SLEEPERS);
+}
+
 static void test_the_sequence_wraps_around(void **state)
 {
-    atomic_u32 event = UINT32_MAX - 1; /* the last sequence, no sleeper */
+    atomic_u32 event = 0u - EVENT_STEP; /* the last sequence, no sleeper */
     (void)state;
     uint32_t key = chan__event_prepare(&event);
-    assert_int_equal(key, UINT32_MAX);
+    assert_int_equal(key, (0u - EVENT_STEP) | EVENT_SLEEPERS);
     chan__event_notify_all(&event);
     assert_int_not_equal(event, key);
     assert_int_equal(chan__event_wait(&event, key, INT64_MAX), 0);
@@ -143,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_with_no_sleeper_a_notification_changes_nothing),
         cmocka_unit_test(test_preparing_sets_the_bit_and_a_change_after_it_is_not_slept_through),
         cmocka_unit_test(test_a_bit_left_behind_by_the_dead_is_cleared_by_the_next_waker),
+        cmocka_unit_test(test_who_prepares_keeps_the_bit_from_one_who_was_stopped_clearing_it),
         cmocka_unit_test(test_the_sequence_wraps_around),
         cmocka_unit_test(test_no_change_is_slept_through_by_any_sleeper),
     };
