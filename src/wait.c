@@ -94,7 +94,8 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
                       int64_t *patience_ns)
 {
     struct seg_record *record = h->endpoint.party.record;
-    int64_t most_ns = chan__keeper_watches(h->chan) ? PATIENCE_NS : PATIENCE_ALONE_NS;
+    bool alone = !chan__keeper_watches(h->chan);
+    int64_t most_ns = alone ? PATIENCE_ALONE_NS : PATIENCE_NS;
     int64_t patience = *patience_ns < most_ns ? *patience_ns : most_ns;
     int64_t now = chan_now();
     if (now >= deadline_ns)
@@ -104,7 +105,7 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
     store_relaxed(&record->waits, load_relaxed(&record->waits) + 1);
     store_relaxed(&record->waited_ns, load_relaxed(&record->waited_ns) + (uint64_t)(chan_now() - now));
     *patience_ns = result == -ETIMEDOUT ? patience * PATIENCE_GROWTH : PATIENCE_WARNED_NS;
-    if (result == -ETIMEDOUT && end != deadline_ns && patience == most_ns)
+    if (result == -ETIMEDOUT && end != deadline_ns && (alone || patience == most_ns))
         (void)chan__heal(h->chan);
     if (result == -EINTR && h->flags & CHAN_INTERRUPTIBLE)
         return -EINTR;

@@ -263,6 +263,15 @@ static void kill_at(struct trial *t, struct session *session, uint64_t step)
     close_trial(t, session, &victim);
 }
 
+/* A receiver that goes on needs a message, also if the sleeper's went to a survivor. */
+static void feed(struct trial *t, const struct operation *o)
+{
+    struct chan_stat stat;
+    trial_stat(t, &stat);
+    if (o->role == CHAN_ROLE_RECEIVER && o->needs && !o->leaves && t->tx && !stat.queued)
+        trial_must(t, "feeding the victim", survivors_send(t, t->tx));
+}
+
 static void stop_at(struct trial *t, struct session *session, uint64_t step)
 {
     struct victim victim;
@@ -272,6 +281,7 @@ static void stop_at(struct trial *t, struct session *session, uint64_t step)
     t->tally.stops++;
     victim_freeze(&victim);
     end_sleep(t, session, true);
+    feed(t, session->operation);
     victim_thaw(&victim);
     trial_continue(t, 0, &victim);
     trial_kill(t, &victim);
