@@ -182,6 +182,7 @@ static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *ce
     if (got >= g->blocks)
         return false; /* corrupt: the caller's next walk says so, or gives up counting steps */
     struct seg_block *got_block = seg_block(s, got);
+    prefetch_for_write(got_block); /* its owner word is written next */
     uint64_t new = cell_exchanged(g, old, turns, spare->word);
     uint64_t now_held = cell_exchanged(g, spare->word, hold_turns(kind), old);
     uint64_t count = load_relaxed(chan__counter_of(record, kind));

@@ -13,6 +13,12 @@
 /* Above this, look whether there is room before copying; below, copying is cheaper than looking twice. */
 #define LOOK_FIRST_BYTES 512u
 
+/* Messages of a batch that receivers have not been told of yet, and one time for all of them. */
+struct batch {
+    uint32_t unannounced;
+    uint64_t sent_ns;
+};
+
 /* A message on its way into the channel: first its memory, then its place. */
 struct sending {
     struct chan_sender *tx;
@@ -20,7 +26,7 @@ struct sending {
     size_t size;
     struct held spare;
     bool has_memory;
-    uint32_t *unannounced; /* NULL: wake a receiver at once; else count what it is not told yet */
+    struct batch *batch; /* NULL: wake a receiver at once */
 };
 
 static struct segment *segment_of(const struct chan_sender *tx)
@@ -60,6 +66,27 @@ static void drop_memory(struct sending *op)
         chan__event_notify_after_store(&seg_hot(segment_of(op->tx))->space_event, INT_MAX);
 }
 
+static uint64_t coarse_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static bool heads_a_batch(const struct sending *op)
+{
+    return !op->batch || !op->batch->unannounced;
+}
+
+static uint64_t sending_time(struct sending *op)
+{
+    if (!op->batch)
+        return coarse_now();
+    if (heads_a_batch(op))
+        op->batch->sent_ns = coarse_now();
+    return op->batch->sent_ns;
+}
+
 /* What goes with every message, written while the block is still private. */
 static int describe(struct sending *op)
 {
@@ -69,10 +96,8 @@ static int describe(struct sending *op)
         return -EBADMSG;
     if (op->data && op->size)
         memcpy(payload, op->data, op->size);
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     store_relaxed(&block->size, op->size);
-    store_relaxed(&block->sent_ns, (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
+    store_relaxed(&block->sent_ns, sending_time(op));
     store_relaxed(&block->sender, op->tx->handle.endpoint.party.number);
     store_relaxed(&block->deliveries, 0);
     return 0;
@@ -94,24 +119,23 @@ static int attempt_put(void *operation)
     if (result)
         return result;
     atomic_u32 *event = &seg_hot(party->segment)->data_event;
-    bool heads_a_batch = !op->unannounced || !*op->unannounced;
-    if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
+    if (heads_a_batch(op) && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
         chan__event_wake(event, 1);
     result = chan__ring_put(party, &op->spare);
     if (result)
         return result;
     store_relaxed(&party->record->sent_bytes, load_relaxed(&party->record->sent_bytes) + op->size);
-    if (op->unannounced)
-        (*op->unannounced)++;
+    if (op->batch)
+        op->batch->unannounced++;
     else
         chan__event_notify(event, 1);
     return 0;
 }
 
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
-                     uint32_t *unannounced)
+                     struct batch *batch)
 {
-    struct sending op = {.tx = tx, .data = data, .size = size, .unannounced = unannounced};
+    struct sending op = {.tx = tx, .data = data, .size = size, .batch = batch};
     if (size > segment_of(tx)->g.message_size)
         return -EMSGSIZE;
     int result = chan__handle_spare(&tx->handle, &op.spare);
@@ -154,22 +178,22 @@ int chan_send_until(struct chan_sender *tx, const void *data, size_t size, int64
     return send_until(tx, data, size, chan__user_deadline(deadline_ns));
 }
 
-static void announce(struct chan_sender *tx, uint32_t *unannounced)
+static void announce(struct chan_sender *tx, struct batch *batch)
 {
-    if (*unannounced)
-        chan__event_notify(&seg_hot(segment_of(tx))->data_event, (int)*unannounced);
-    *unannounced = 0;
+    if (batch->unannounced)
+        chan__event_notify(&seg_hot(segment_of(tx))->data_event, (int)batch->unannounced);
+    batch->unannounced = 0;
 }
 
 /* One message of a batch. Receivers hear of several at once, but of all before this sender waits for them. */
 static int send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
-                            uint32_t *unannounced)
+                            struct batch *batch)
 {
     if (!message->iov_base && message->iov_len)
         return -EINVAL;
-    int result = send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, unannounced);
-    if (result == -EAGAIN || *unannounced == BATCH_UNANNOUNCED)
-        announce(tx, unannounced);
+    int result = send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, batch);
+    if (result == -EAGAIN || batch->unannounced == BATCH_UNANNOUNCED)
+        announce(tx, batch);
     if (result == -EAGAIN && deadline_ns != DEADLINE_TRY)
         result = send_copy(tx, message->iov_base, message->iov_len, deadline_ns, NULL);
     return result;
@@ -184,12 +208,12 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
     if (result)
         return result;
     size_t sent = 0;
-    uint32_t unannounced = 0;
+    struct batch batch = {0};
     while (!result && sent < count && sent < SSIZE_MAX) {
-        result = send_one_of_many(tx, &messages[sent], deadline_ns, &unannounced);
+        result = send_one_of_many(tx, &messages[sent], deadline_ns, &batch);
         sent += !result;
     }
-    announce(tx, &unannounced);
+    announce(tx, &batch);
     chan__handle_leave(&tx->handle);
     return sent ? (ssize_t)sent : result;
 }
