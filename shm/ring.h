@@ -109,8 +109,10 @@ static inline int chan__hold_read(const struct party *party, uint32_t hold, stru
     const struct segment *s = party->segment;
     uint64_t word = load_acquire(&party->record->holds[hold]); /* REDELIVER */
     uint64_t number = cell_block(&s->g, word);
+    if (number >= s->g.blocks)
+        return -EBADMSG;
     *out = (struct held){hold, (uint32_t)number, word, seg_block(s, number)};
-    return number < s->g.blocks ? 0 : -EBADMSG;
+    return 0;
 }
 
 #endif
