@@ -86,7 +86,7 @@ inline wake_all()
 	MORTAL \
 	fi; \
 	if \
-	:: atomic { word == key -> key = key / STEP * STEP + STEP + SLEEPING; word = key } \
+	:: atomic { word == key -> key = RAISED(key); word = key } \
 	:: atomic { word != key -> key = 0 } \
 	MORTAL \
 	fi; \
@@ -94,45 +94,20 @@ inline wake_all()
 	:: atomic { wake_one(); if :: woke || key == 0 -> goto done :: else fi } \
 	MORTAL \
 	fi; \
-	CLEAR
-
-/* Nobody slept: the bit was a leftover, or its owner is awake. */
-#if defined(BREAK_CLEAR_FIRST)          /* cleared first, then woken: the bit is gone while somebody may be asleep */
-#define CLEAR \
 	if \
-	:: atomic { word == key -> word = key + STEP - SLEEPING } \
-	:: atomic { word != key -> goto done } \
-	MORTAL \
-	fi; \
-	if \
-	:: atomic { wake_all(); goto done } \
-	MORTAL \
-	fi
-#elif defined(BREAK_NO_SECOND)          /* cleared, and whoever has just gone to sleep is forgotten */
-#define CLEAR \
-	if \
-	:: atomic { word == key -> word = key + STEP - SLEEPING; goto done } \
-	:: atomic { word != key -> goto done } \
-	MORTAL \
-	fi
-#else
-#define CLEAR \
-	if \
-	:: atomic { word == key -> key = ANNOUNCED(key); word = key } \
-	:: atomic { word != key -> goto done } \
-	MORTAL \
-	fi; \
-	if \
-	:: atomic { wake_all() } \
-	MORTAL \
-	fi; \
-	if \
-	:: atomic { CLEARS -> word = key - CLEARING - SLEEPING; goto done } \
+	:: atomic { CLEARS -> word = key / STEP * STEP; goto done } \
 	:: atomic { !CLEARS -> goto done } \
 	MORTAL \
 	fi
+
+/* The sequence goes up, and the clearing of the bit is announced: nobody is asleep if the wake finds nobody. */
+#if defined(BREAK_CLEAR_FIRST)          /* cleared first, then woken: the bit is gone while others are asleep */
+#define RAISED(k)       ((k) / STEP * STEP + STEP)
+#elif defined(BREAK_UNANNOUNCED)        /* whoever has just gone to sleep is forgotten */
+#define RAISED(k)       ((k) / STEP * STEP + STEP + SLEEPING)
+#else
+#define RAISED(k)       ((k) / STEP * STEP + STEP + SLEEPING + CLEARING)
 #endif
-#define ANNOUNCED(k)    ((k) + CLEARING)
 #ifndef BREAK_STORE                     /* cleared whatever has become of it */
 #define CLEARS          (word == key)
 #else

@@ -23,20 +23,16 @@ int chan__event_wait(atomic_u32 *event, uint32_t key, int64_t deadline_ns)
 void chan__event_wake(atomic_u32 *event, int count)
 {
     uint32_t key = load_seq_cst(event);
-    uint32_t raised = (key & ~EVENT_CLEARING) + EVENT_STEP;
+    uint32_t raised = ((key & ~EVENT_CLEARING) + EVENT_STEP) | EVENT_CLEARING;
     if (!(key & EVENT_SLEEPERS))
         return;
     /* Losing this race means that another waker has just raised the sequence: sleepers in between will
      * look again. */
     bool is_raised = cas_seq_cst_u32(event, key, raised);
-    if (chan__futex_wake(event, count) || !is_raised)
-        return;
-    /* Nobody slept: the bit was a leftover. Whoever has gone to sleep on it since is woken before it is
-     * cleared; whoever prepares to after the announcement keeps it from being cleared. */
-    if (!cas_seq_cst_u32(event, raised, raised | EVENT_CLEARING))
-        return;
-    chan__futex_wake(event, INT_MAX);
-    (void)cas_seq_cst_u32(event, raised | EVENT_CLEARING, raised & ~EVENT_SLEEPERS);
+    /* Fewer than asked for: of those who prepared before the sequence was raised nobody is asleep any more; whoever
+     * has prepared since has taken the clearing bit away. */
+    if (chan__futex_wake(event, count) < count && is_raised)
+        (void)cas_seq_cst_u32(event, raised, raised & ~(EVENT_SLEEPERS | EVENT_CLEARING));
 }
 
 void chan__event_notify_all(atomic_u32 *event)

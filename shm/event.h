@@ -9,13 +9,12 @@
  *             look at the condition once more; if it holds now, do not sleep
  *             chan__event_wait(key)           sleeps only while the word is still `key`
  *   waker:    change the condition, then chan__event_notify(): nothing but a load unless the bit is set; else
- *             raise the sequence, wake, and if nobody was there to be woken, clear the bit: first announce
- *             it by the clearing bit, then wake those who went to sleep before that, and clear both bits
- *             unless somebody has prepared to sleep since.
+ *             raise the sequence and set the clearing bit, wake, and if there were fewer sleepers than could be
+ *             served, clear both bits unless somebody has prepared to sleep since.
  *
  * Either the waker sees the bit or the sleeper sees the change (SLEEP in atomic.h), and the bit is set
  * whenever somebody sleeps: who is stopped anywhere in between keeps no wake-up but its own. A bit left behind
- * by the dead costs the next waker two calls, once. model/event.pml checks all this.
+ * by the dead costs the next waker one call, once. model/event.pml checks all this.
  *
  * A waker killed between its change and its wake is made up for by whoever notices the death: everybody is
  * woken then. One that is stopped there has warned before the change: whoever is woken, and finds nothing,
