@@ -2,7 +2,7 @@
 # Fails if a test has no time limit or no known label: cmake -D BUILD=DIRECTORY -P cmake/check-tests.cmake
 cmake_minimum_required(VERSION 3.21)
 
-set(labels unit process kill stress cli compat)
+set(labels unit process kill stress cli compat guard)
 
 execute_process(COMMAND ctest --show-only=json-v1 WORKING_DIRECTORY "${BUILD}"
     OUTPUT_VARIABLE list COMMAND_ERROR_IS_FATAL ANY)
