@@ -28,3 +28,6 @@ if(CMAKE_CXX_COMPILER)
     set_target_properties(chanbench PROPERTIES CXX_STANDARD 20)
 endif()
 bench_peer(boost "g++ or libboost-dev" boost.cpp SHMCHAN_BOOST)
+
+find_path(SHMCHAN_CK ck_ring.h)
+bench_peer(ck libck-dev ck.c SHMCHAN_CK)
