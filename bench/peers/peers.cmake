@@ -5,16 +5,19 @@ include(CheckLanguage)
 
 target_sources(chanbench PRIVATE peers/roll.c)
 
-# If FOUND, adds peers/SOURCE, which defines NAME_transport; links with the libraries that follow.
-macro(bench_peer name package source found)
+# If FOUND, adds peers/SOURCE, which defines NAME_transport for each of NAMES; links with the libraries that follow.
+macro(bench_peer names package source found)
+    string(REPLACE ";" " and " shown "${names}")
     if(${found})
-        message(STATUS "chanbench: with ${name}")
+        message(STATUS "chanbench: with ${shown}")
         target_sources(chanbench PRIVATE peers/${source})
         target_link_libraries(chanbench PRIVATE ${ARGN})
-        string(APPEND peers_declared "extern const struct transport ${name}_transport;\n")
-        string(APPEND peers_listed "&${name}_transport, ")
+        foreach(name IN ITEMS ${names})
+            string(APPEND peers_declared "extern const struct transport ${name}_transport;\n")
+            string(APPEND peers_listed "&${name}_transport, ")
+        endforeach()
     else()
-        message(STATUS "chanbench: without ${name}: ${package} is not installed")
+        message(STATUS "chanbench: without ${shown}: ${package} is not installed")
     endif()
 endmacro()
 
@@ -31,3 +34,14 @@ bench_peer(boost "g++ or libboost-dev" boost.cpp SHMCHAN_BOOST)
 
 find_path(SHMCHAN_CK ck_ring.h)
 bench_peer(ck libck-dev ck.c SHMCHAN_CK)
+
+find_package(PkgConfig)
+if(PKG_CONFIG_FOUND)
+    pkg_check_modules(SHMCHAN_DPDK libdpdk)
+endif()
+# Of a hundred libraries only the ring's.
+bench_peer("dpdk;dpdk_batch" "pkg-config or libdpdk-dev" dpdk.c SHMCHAN_DPDK_FOUND rte_ring rte_eal)
+if(SHMCHAN_DPDK_FOUND)
+    target_include_directories(chanbench SYSTEM PRIVATE ${SHMCHAN_DPDK_INCLUDE_DIRS})
+    set_source_files_properties(peers/dpdk.c PROPERTIES COMPILE_OPTIONS "${SHMCHAN_DPDK_CFLAGS_OTHER}")
+endif()
