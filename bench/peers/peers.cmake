@@ -45,3 +45,6 @@ if(SHMCHAN_DPDK_FOUND)
     target_include_directories(chanbench SYSTEM PRIVATE ${SHMCHAN_DPDK_INCLUDE_DIRS})
     set_source_files_properties(peers/dpdk.c PROPERTIES COMPILE_OPTIONS "${SHMCHAN_DPDK_CFLAGS_OTHER}")
 endif()
+
+find_path(SHMCHAN_QB qb/qbrb.h)
+bench_peer(qb libqb-dev qb.c SHMCHAN_QB qb)
