@@ -48,3 +48,6 @@ endif()
 
 find_path(SHMCHAN_QB qb/qbrb.h)
 bench_peer(qb libqb-dev qb.c SHMCHAN_QB qb)
+
+find_path(SHMCHAN_ZMQ zmq.h)
+bench_peer(zmq libzmq3-dev zmq.c SHMCHAN_ZMQ zmq)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 struct roll {
     size_t bytes; /* of the mapping */
@@ -42,7 +43,13 @@ unsigned roll_leave(struct roll *roll)
     return atomic_fetch_sub_explicit(&roll->senders, 1, memory_order_acq_rel) == 1 ? roll->receivers : 0;
 }
 
-int roll_over(struct roll *roll)
+int roll_over(const struct roll *roll)
 {
     return atomic_load_explicit(&roll->senders, memory_order_acquire) == 0;
+}
+
+void roll_wait(const struct roll *roll)
+{
+    while (!roll_over(roll))
+        usleep(100);
 }
