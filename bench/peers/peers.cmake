@@ -51,3 +51,6 @@ bench_peer(qb libqb-dev qb.c SHMCHAN_QB qb)
 
 find_path(SHMCHAN_ZMQ zmq.h)
 bench_peer(zmq libzmq3-dev zmq.c SHMCHAN_ZMQ zmq)
+
+find_path(SHMCHAN_NNG nng/nng.h)
+bench_peer(nng libnng-dev nng.c SHMCHAN_NNG nng)
