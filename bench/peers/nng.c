@@ -72,8 +72,8 @@ static void send_bytes(const struct end *end, const void *message, size_t size)
     must("nng_send", nng_send(end->socket, (void *)message, size, 0)); /* copies it */
 }
 
-/* Each sender says that it has come to its end: between connections there is no order. And it closes only when all have
- * been heard: what it has not yet written would be lost. */
+/* Each sender says that it has come to its end: between connections there is no order. And it closes only
+ * when all have been heard: what it has not yet written would be lost. */
 static void detach(void *handle, enum side side)
 {
     struct end *end = handle;

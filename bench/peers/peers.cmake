@@ -5,7 +5,8 @@ include(CheckLanguage)
 
 target_sources(chanbench PRIVATE peers/roll.c)
 
-# If FOUND, adds peers/SOURCE, which defines NAME_transport for each of NAMES; links with the libraries that follow.
+# If FOUND, adds peers/SOURCE, which defines NAME_transport for each of NAMES, and links with the libraries
+# that follow.
 macro(bench_peer names package source found)
     string(REPLACE ";" " and " shown "${names}")
     if(${found})

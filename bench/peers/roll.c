@@ -37,12 +37,14 @@ void *roll_room(struct roll *roll)
     return roll->room;
 }
 
-/* The release is read by roll_over(); the acquire puts the last sender's empty messages behind the others'. */
+/* The release pairs with roll_over()'s acquire; the acquire puts the last sender's empty messages behind
+ * those of the others. */
 unsigned roll_leave(struct roll *roll)
 {
     return atomic_fetch_sub_explicit(&roll->senders, 1, memory_order_acq_rel) == 1 ? roll->receivers : 0;
 }
 
+/* Acquire: what the senders did before roll_leave() is seen. */
 int roll_over(const struct roll *roll)
 {
     return atomic_load_explicit(&roll->senders, memory_order_acquire) == 0;

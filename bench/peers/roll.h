@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who still sends: queues that outlive their senders tell nobody that nothing more will come.
  *
- * The last sender to leave sends an empty message to each receiver, behind all others; a ring without messages of any
- * size has its receivers look whether all have left. Where each sender has a connection of its own, each sends an empty
- * message, and the receiver crosses it off. */
+ * The last sender to leave sends an empty message to each receiver, behind all others; a ring without
+ * messages of any size has its receivers look whether all have left. Where each sender has a connection of
+ * its own, each sends an empty message, and the receiver crosses it off. */
 #ifndef ROLL_H
 #define ROLL_H
 

@@ -63,8 +63,9 @@ static void send_bytes(const struct end *end, const void *message, size_t size)
         die("zmq_send", zmq_strerror(errno));
 }
 
-/* Each sender says that it has come to its end: between connections there is no order. And it closes only when all have
- * been heard: a receiver whose queue is full gives up what it has not yet read of a connection that is closed. */
+/* Each sender says that it has come to its end: between connections there is no order. And it closes only
+ * when all have been heard: a receiver whose queue is full gives up what it has not yet read of a connection
+ * that is closed. */
 static void detach(void *handle, enum side side)
 {
     struct end *end = handle;
