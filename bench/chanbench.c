@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chanbench: how fast messages go between processes over shmchan, a pipe and a UNIX socket; see README.md. */
+/* chanbench: how fast messages go between processes over shmchan, pipes, sockets and peers; see README.md. */
 #include "campaign.h"
 #include "pin.h"
 #include "report.h"

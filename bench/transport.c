@@ -2,11 +2,13 @@
 /* The list of transports, and what they have in common. */
 #include "transport.h"
 
+#include "peers.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 const struct transport *const transports[] = {
-    &shmchan_copy, &shmchan_batch, &shmchan_view, &pipe_transport, &socket_transport, NULL,
+    &shmchan_copy, &shmchan_batch, &shmchan_view, &pipe_transport, &socket_transport, PEERS NULL,
 };
 
 /* A batch beyond this no longer stays in the caches, and measures them. */
@@ -19,6 +21,16 @@ unsigned batch_of(const struct transport *transport, size_t size)
     if (most >= transport->batch)
         return transport->batch;
     return most > 0 ? (unsigned)most : 1;
+}
+
+/* 1024 small ones, at most 16 MiB of large ones, but four in any case. */
+unsigned depth_of(size_t size)
+{
+    unsigned depth = 1024;
+
+    while (depth > 4 && depth * size > (size_t)16 << 20)
+        depth /= 2;
+    return depth;
 }
 
 void die(const char *what, const char *why)

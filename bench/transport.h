@@ -49,6 +49,9 @@ extern const struct transport *const transports[]; /* NULL-terminated */
 /* How many messages of a batch transport go together: fewer when they are large. */
 unsigned batch_of(const struct transport *transport, size_t size);
 
+/* How many messages a queue should hold, a power of two: as many as a program would give it. */
+unsigned depth_of(size_t size);
+
 /* Say what failed, and why, and exit. */
 void die(const char *what, const char *why) __attribute__((noreturn));
 

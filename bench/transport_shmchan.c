@@ -20,20 +20,12 @@ static int can_any(const struct shape *shape)
     return shape->size >= LEAST_SIZE;
 }
 
-/* As deep as a program would make it: 1024 small messages, and at most 16 MiB of large ones. */
-static uint64_t depth(size_t size)
-{
-    uint64_t fits = ((uint64_t)16 << 20) / size;
-
-    return fits > 1024 ? 1024 : fits < 4 ? 4 : fits;
-}
-
 static void *create(const struct shape *shape)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
     struct chan *ch;
 
-    options.messages = depth(shape->size);
+    options.messages = depth_of(shape->size);
     options.message_size = shape->size;
     options.senders = shape->senders == 1 ? CHAN_ONE : CHAN_MANY;
     options.receivers = shape->receivers == 1 ? CHAN_ONE : CHAN_MANY;
