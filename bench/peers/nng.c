@@ -73,7 +73,7 @@ static void send_bytes(const struct end *end, const void *message, size_t size)
 }
 
 /* Each sender says that it has come to its end: between connections there is no order. And it closes only
- * when all have been heard: what it has not yet written would be lost. */
+ * when all have been heard, so that nothing depends on how long a closed socket goes on writing. */
 static void detach(void *handle, enum side side)
 {
     struct end *end = handle;

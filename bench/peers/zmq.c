@@ -64,8 +64,7 @@ static void send_bytes(const struct end *end, const void *message, size_t size)
 }
 
 /* Each sender says that it has come to its end: between connections there is no order. And it closes only
- * when all have been heard: a receiver whose queue is full gives up what it has not yet read of a connection
- * that is closed. */
+ * when all have been heard: closed at once, last messages were missing now and then. */
 static void detach(void *handle, enum side side)
 {
     struct end *end = handle;
