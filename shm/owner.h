@@ -56,14 +56,15 @@ static inline void chan__owner_ensure(struct seg_block *block, uint32_t record)
         chan__owner_take(block, record);
 }
 
-/* As the record says `old` = 0 before, whoever reads another one finds the rest to go with it. */
+/* No part may become visible before the 0 that ended the last intent, nor after this `old`: whoever reads the
+ * same `old` before and after the parts has the parts that go with it. */
 static inline void chan__intent_set(struct seg_record *record, const struct intent *i)
 {
     store_release(&record->intent_cell, i->cell);
-    store_relaxed(&record->intent_hold, (uint16_t)i->hold);
-    store_relaxed(&record->intent_kind, (uint16_t)i->kind);
-    store_relaxed(&record->intent_held, i->held);
-    store_relaxed(&record->intent_count, i->count);
+    store_release(&record->intent_hold, (uint16_t)i->hold);
+    store_release(&record->intent_kind, (uint16_t)i->kind);
+    store_release(&record->intent_held, i->held);
+    store_release(&record->intent_count, i->count);
     store_release(&record->intent_old, i->old); /* INTENT */
 }
 

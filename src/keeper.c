@@ -30,8 +30,7 @@ static const int next_look_ms[] = {-1, 400, 150, 60, 16,
 
 struct keeper {
     sem_t running;
-    atomic_bool stopping; /* it is to end */
-    atomic_bool ended;    /* it has, by itself: the program closed its descriptor */
+    atomic_bool stopping;
     pthread_t thread;
 };
 
@@ -128,6 +127,16 @@ static bool wait_for_notice(const struct keeper *keeper, struct attention *atten
     return true;
 }
 
+/* The descriptor is gone: from now on sleepers have to look for themselves. */
+static void forget_all(void)
+{
+    pthread_mutex_lock(&lock);
+    for (struct chan *ch = channels; ch; ch = ch->next)
+        ch->watch = -1;
+    channels = NULL;
+    pthread_mutex_unlock(&lock);
+}
+
 static void *keep(void *arg)
 {
     struct keeper *keeper = arg;
@@ -140,15 +149,8 @@ static void *keep(void *arg)
                 attend(ch, attention.looks == LOOKS);
         pthread_mutex_unlock(&lock);
     }
-    if (!load_acquire(&keeper->stopping)) {
-        /* The descriptor is gone: from now on sleepers have to look for themselves. */
-        pthread_mutex_lock(&lock);
-        for (struct chan *ch = channels; ch; ch = ch->next)
-            ch->watch = -1;
-        channels = NULL;
-        pthread_mutex_unlock(&lock);
-        store_release(&keeper->ended, true);
-    }
+    if (!load_acquire(&keeper->stopping))
+        forget_all();
     return NULL;
 }
 
@@ -189,12 +191,6 @@ static struct keeper *start(void)
     return keeper;
 }
 
-static void bury(struct keeper *keeper)
-{
-    pthread_join(keeper->thread, NULL);
-    free(keeper);
-}
-
 /* Removing a watch is an event: it wakes the thread. The last watch may be gone already, with the object's
  * name. */
 static bool poke(int last_watch)
@@ -213,7 +209,16 @@ static void stop(struct keeper *keeper, int last_watch)
         pthread_detach(keeper->thread); /* it has lost its descriptor, and may never wake */
         return;
     }
-    bury(keeper);
+    pthread_join(keeper->thread, NULL);
+    free(keeper);
+}
+
+/* The program closed the thread's descriptor: it may never wake, and keeps `keeper` until it does. */
+static void forsake(struct keeper *keeper)
+{
+    store_release(&keeper->stopping, true);
+    pthread_detach(keeper->thread);
+    forget_all();
 }
 
 bool chan__keeper_watches(const struct chan *ch)
@@ -232,8 +237,8 @@ void chan__keeper_watch(struct chan *ch)
         ch->fork_count = chan__fork_count();
     }
     if (ch->watchers++ == 0) {
-        if (current && load_acquire(&current->ended)) {
-            bury(current);
+        if (current && !chan__instance_is(inotify_fd)) {
+            forsake(current);
             current = NULL;
         }
         if (!current)

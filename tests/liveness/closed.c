@@ -89,6 +89,39 @@ static void test_a_process_whose_descriptors_became_other_files_takes_nobody_for
     pair_close(flavour, &pair);
 }
 
+/* Times that a receiver of a new channel of this process wakes within a ms: a few with a keeper. */
+static int64_t count_looks(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)b;
+    struct chan *ch;
+    struct chan_sender *tx;
+    struct chan_receiver *rx;
+    struct chan_endpoint_stat stat = {.size = sizeof stat};
+    char byte;
+    size_t size;
+    expect_result(chan_create_anonymous(NULL, &ch), 0);
+    expect_result(chan_attach_sender(ch, 0, &tx), 0);
+    expect_result(chan_attach_receiver(ch, 0, &rx), 0);
+    expect_result(chan_recv_timeout(rx, &byte, 1, &size, a * 1000000), -ETIMEDOUT);
+    expect_result(chan_endpoint_stat(ch, chan_receiver_number(rx), &stat), 0);
+    chan_close_receiver(rx);
+    chan_close_sender(tx);
+    chan_close(ch);
+    return (int64_t)stat.waits;
+}
+
+static void test_what_a_process_attaches_to_after_closing_its_descriptors_is_looked_after(
+    const struct flavour *flavour)
+{
+    struct pair pair = pair_open(flavour, 2);
+    expect_result(ask(pair.rx, close_descriptors), 0);
+    int64_t looks = tell(pair.rx, count_looks, 1000);
+    expect(looks >= 1 && looks < 20); /* without a keeper: 50 */
+    actor_bury(pair.rx);
+    pair.rx = NULL;
+    pair_close(flavour, &pair);
+}
+
 int main(int argc, char **argv)
 {
     enum { PLAIN_CHANNEL = FOR_MANY | FOR_EPHEMERAL | FOR_NAMED | FOR_INLINE };
@@ -98,6 +131,7 @@ int main(int argc, char **argv)
         CASE(test_a_receiver_without_descriptors_keeps_its_view_and_its_death_is_noticed, PLAIN_CHANNEL, 0),
         CASE(test_a_process_whose_descriptors_became_other_files_takes_nobody_for_dead,
              PLAIN_CHANNEL | WITHOUT_KEEPER_TOO, 0),
+        CASE(test_what_a_process_attaches_to_after_closing_its_descriptors_is_looked_after, PLAIN_CHANNEL, 0),
     };
     return suite_run("closed", cases, sizeof cases / sizeof *cases, argc, argv);
 }
