@@ -112,7 +112,7 @@ static int send_on(struct chan_receiver *rx, uint32_t hold, const struct message
     return 0;
 }
 
-/* Delivered too often: away with it. -EAGAIN: it stays an orphan for now. */
+/* Delivered too often: away with it. -EAGAIN: it stays an orphan, to be tried again. */
 static int put_away(struct chan_receiver *rx, const struct orphan *o)
 {
     struct chan_loan loan = {0};
