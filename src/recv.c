@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Receiving: copies, batches, views; discarding. */
-#include "src/handle.h"
+#include "src/kind.h"
 
 #include "shm/arena.h"
 #include "shm/event.h"
@@ -13,15 +13,6 @@
 
 /* How often to look again because messages were given back meanwhile: more often, and somebody writes nonsense. */
 #define ORPHAN_ROUNDS 1000
-
-/* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
-struct receiving {
-    struct chan_receiver *rx;
-    uint64_t limit;         /* largest message to be taken */
-    struct message message; /* the size also of one that was over the limit */
-    uint32_t hold;          /* where the message is */
-    uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
-};
 
 static struct segment *segment_of(const struct chan_receiver *rx)
 {
@@ -166,8 +157,8 @@ static void count_returned(struct chan_receiver *rx, uint64_t messages)
     store_release(&record->returned, load_relaxed(&record->returned) + messages);
 }
 
-static int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
-                        int64_t deadline_ns, uint32_t *unannounced)
+int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                     int64_t deadline_ns, uint32_t *unannounced)
 {
     struct receiving op = {.rx = rx, .limit = capacity, .unannounced = unannounced};
     int result = chan__wait(&rx->handle, attempt_take, &op, deadline_ns);
@@ -182,6 +173,15 @@ static int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity,
     if (size && (!result || result == -EMSGSIZE))
         *size = op.message.size;
     return result;
+}
+
+static inline int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                               int64_t deadline_ns, uint32_t *unannounced)
+{
+    const struct chan *ch = rx->handle.chan;
+    if (chan__is_queue(ch))
+        return chan__queue_recv(rx, buffer, capacity, size, deadline_ns, unannounced);
+    return chan__kind(ch)->recv(rx, buffer, capacity, size, deadline_ns, unannounced);
 }
 
 static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
@@ -291,7 +291,7 @@ static int attempt_view(void *operation)
     return end_or_empty(op, -EAGAIN);
 }
 
-static int open_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
+int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
 {
     struct receiving op = {.rx = rx, .limit = UINT64_MAX};
     int result = chan__wait(&rx->handle, attempt_view, &op, deadline_ns);
@@ -320,7 +320,8 @@ static int recv_view_until(struct chan_receiver *rx, struct chan_view *view, int
     int result = chan__handle_enter(&rx->handle);
     if (result)
         return result;
-    result = open_view(rx, view, deadline_ns);
+    result = chan__is_queue(rx->handle.chan) ? chan__queue_recv_view(rx, view, deadline_ns)
+                                             : chan__kind(rx->handle.chan)->recv_view(rx, view, deadline_ns);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -357,6 +358,19 @@ static bool find_view(const struct chan_receiver *rx, const struct chan_view *vi
            chan__payload(segment_of(rx), out->block, 0) == view->data;
 }
 
+int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
+{
+    struct held held;
+    if (!find_view(rx, view, &held))
+        return -EINVAL;
+    struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
+    rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
+    finish(&op);
+    count_returned(rx, 1);
+    *view = (struct chan_view){0};
+    return 0;
+}
+
 int chan_release(struct chan_receiver *rx, struct chan_view *view)
 {
     if (!rx || !view)
@@ -364,16 +378,8 @@ int chan_release(struct chan_receiver *rx, struct chan_view *view)
     int result = chan__handle_enter(&rx->handle);
     if (result)
         return result;
-    struct held held;
-    if (find_view(rx, view, &held)) {
-        struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
-        rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
-        finish(&op);
-        count_returned(rx, 1);
-        *view = (struct chan_view){0};
-    } else {
-        result = -EINVAL;
-    }
+    result = chan__is_queue(rx->handle.chan) ? chan__queue_release(rx, view)
+                                             : chan__kind(rx->handle.chan)->release(rx, view);
     chan__handle_leave(&rx->handle);
     return result;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sending: copies, batches, and loans. */
-#include "src/handle.h"
+#include "src/kind.h"
 
 #include "shm/arena.h"
 #include "shm/event.h"
@@ -12,22 +12,6 @@
 
 /* Above this, look whether there is room before copying; below, copying is cheaper than looking twice. */
 #define LOOK_FIRST_BYTES 512u
-
-/* Messages of a batch that receivers have not been told of yet, and one time for all of them. */
-struct batch {
-    uint32_t unannounced;
-    uint64_t sent_ns;
-};
-
-/* A message on its way into the channel: first its memory, then its place. */
-struct sending {
-    struct chan_sender *tx;
-    const void *data; /* NULL: a loan, filled by the user */
-    size_t size;
-    struct held spare;
-    bool has_memory;
-    struct batch *batch; /* NULL: wake a receiver at once */
-};
 
 static struct segment *segment_of(const struct chan_sender *tx)
 {
@@ -103,9 +87,9 @@ static int describe(struct sending *op)
     return 0;
 }
 
-static int attempt_put(void *operation)
+int chan__queue_put(void *sending)
 {
-    struct sending *op = operation;
+    struct sending *op = sending;
     struct party *party = &op->tx->handle.endpoint.party;
     int result = check_open(op->tx);
     if (!result && !op->has_memory) {
@@ -132,6 +116,14 @@ static int attempt_put(void *operation)
     return 0;
 }
 
+static inline int put(struct sending *op, int64_t deadline_ns)
+{
+    struct handle *h = &op->tx->handle;
+    if (chan__is_queue(h->chan))
+        return chan__wait(h, chan__queue_put, op, deadline_ns);
+    return chan__wait(h, chan__kind(h->chan)->put, op, deadline_ns);
+}
+
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
                      struct batch *batch)
 {
@@ -140,7 +132,7 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
         return -EMSGSIZE;
     int result = chan__handle_spare(&tx->handle, &op.spare);
     if (!result)
-        result = chan__wait(&tx->handle, attempt_put, &op, deadline_ns);
+        result = put(&op, deadline_ns);
     if (result && op.has_memory)
         drop_memory(&op);
     return result;
@@ -318,7 +310,7 @@ static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t si
         return -EINVAL;
     int result = describe(&op);
     if (!result)
-        result = chan__wait(&tx->handle, attempt_put, &op, deadline_ns);
+        result = put(&op, deadline_ns);
     if (!result) {
         tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
         *loan = (struct chan_loan){0};

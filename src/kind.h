@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each kind of channel does in its own way, behind the calls that all kinds share: sending (send.c) and
+ * receiving (recv.c) check their arguments, enter the handle, wait and count; the kind moves the message. */
+#ifndef SRC_KIND_H
+#define SRC_KIND_H
+
+#include "src/handle.h"
+
+/* Messages of a batch that receivers have not been told of yet, and one time for all of them. */
+struct batch {
+    uint32_t unannounced;
+    uint64_t sent_ns;
+};
+
+/* A message on its way into the channel: first its memory, then its place. */
+struct sending {
+    struct chan_sender *tx;
+    const void *data; /* NULL: a loan, filled by the user */
+    size_t size;
+    struct held spare;
+    bool has_memory;
+    struct batch *batch; /* NULL: wake a receiver at once */
+};
+
+/* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
+struct receiving {
+    struct chan_receiver *rx;
+    uint64_t limit;         /* largest message to be taken */
+    struct message message; /* the size also of one that was over the limit */
+    uint32_t hold;          /* where the message is */
+    uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
+};
+
+struct kind {
+    /* An attempt of chan__wait(): put the message of a struct sending into the channel, and tell receivers. */
+    int (*put)(void *sending);
+
+    /* The public calls of these names, on a handle that has been entered. `unannounced`: as in struct
+     * receiving. */
+    int (*recv)(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, int64_t deadline_ns,
+                uint32_t *unannounced);
+    int (*recv_view)(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
+    int (*release)(struct chan_receiver *rx, struct chan_view *view);
+};
+
+/* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
+const struct kind *chan__kind(const struct chan *ch);
+
+/* queues (send.c, recv.c) */
+int chan__queue_put(void *sending);
+int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                     int64_t deadline_ns, uint32_t *unannounced);
+int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
+int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
+
+/* Queues are what is fast: their functions are called directly, not through the table. */
+static inline bool chan__is_queue(const struct chan *ch)
+{
+    return ch->segment.g.kind == CHAN_QUEUE;
+}
+
+#endif
