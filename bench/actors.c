@@ -15,7 +15,8 @@ static void source_init(struct source *source, const struct setup *setup, unsign
 
 static void sink_init(struct sink *sink, const struct setup *setup)
 {
-    *sink = (struct sink){.size = setup->shape.size, .alone = setup->shape.receivers == 1, .whole = 1};
+    *sink = (struct sink){.size = setup->shape.size, .alone = setup->shape.receivers == 1, .whole = 1,
+                          .stamps_only = setup->transport->stamps_only};
     sink->pattern = payload_new(sink->size, 1);
     sink->buffers = payload_new(sink->size, batch_of(setup->transport, sink->size));
 }
@@ -37,7 +38,7 @@ void act_sender(const struct setup *setup, struct stage *stage, unsigned number,
 
     source_init(&source, setup, number);
     uint64_t first = source.next;
-    void *end = t->attach(link, SENDER);
+    void *end = transport_attach(t, link, SENDER);
     stage_enter(stage);
     while (stage_phase(stage, log, log->messages) != STOP)
         log->messages += t->send(end, &source);
@@ -52,7 +53,7 @@ void act_receiver(const struct setup *setup, struct stage *stage, unsigned numbe
     struct sink sink;
 
     sink_init(&sink, setup);
-    void *end = t->attach(link, RECEIVER);
+    void *end = transport_attach(t, link, RECEIVER);
     stage_enter(stage);
     while (t->recv(end, &sink) > 0)
         sink.whole = stage_phase(stage, log, sink.count) != MEASURE;
@@ -73,8 +74,8 @@ void act_client(const struct setup *setup, struct stage *stage, unsigned number,
 
     source_init(&source, setup, number);
     sink_init(&sink, setup);
-    void *tx = t->attach(there, SENDER);
-    void *rx = t->attach(back, RECEIVER);
+    void *tx = transport_attach(t, there, SENDER);
+    void *rx = transport_attach(t, back, RECEIVER);
     stage_enter(stage);
     int64_t before = chan_now();
     while ((phase = stage_phase(stage, log, sink.count)) != STOP) {
@@ -104,8 +105,8 @@ void act_server(const struct setup *setup, struct stage *stage, unsigned number,
 
     source_init(&source, setup, number);
     sink_init(&sink, setup);
-    void *rx = t->attach(there, RECEIVER);
-    void *tx = t->attach(back, SENDER);
+    void *rx = transport_attach(t, there, RECEIVER);
+    void *tx = transport_attach(t, back, SENDER);
     stage_enter(stage);
     while (t->recv(rx, &sink) > 0) {
         t->send(tx, &source);

@@ -3,7 +3,7 @@
 include(CheckIncludeFile)
 include(CheckLanguage)
 
-target_sources(chanbench PRIVATE peers/roll.c)
+target_sources(chanbench PRIVATE peers/link.c)
 
 # If FOUND, adds peers/SOURCE, which defines NAME_transport for each of NAMES, and links with the libraries
 # that follow.
