@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 const struct transport *const transports[] = {
-    &shmchan_copy,  &shmchan_spin,   &shmchan_sleep,    &shmchan_batch,   &shmchan_view,
+    &shmchan_copy,     &shmchan_spin,   &shmchan_sleep,    &shmchan_batch, &shmchan_view,
     &shmchan_hand_off, &pipe_transport, &socket_transport, PEERS NULL,
 };
 

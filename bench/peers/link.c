@@ -20,8 +20,8 @@ void *link_new(const struct shape *shape, size_t bytes, size_t room)
 {
     static unsigned number;
     struct link *link = calloc(1, bytes);
-    struct roll *roll = mmap(NULL, sizeof(struct roll) + room, PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct roll *roll =
+        mmap(NULL, sizeof(struct roll) + room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (!link || roll == MAP_FAILED)
         die("create link", strerror(errno));
