@@ -56,3 +56,25 @@ bench_peer(zmq libzmq3-dev zmq.c SHMCHAN_ZMQ zmq)
 
 find_path(SHMCHAN_NNG nng/nng.h)
 bench_peer(nng libnng-dev nng.c SHMCHAN_NNG nng)
+
+# Rust's channels, built by cargo from the sources that Debian's packages install.
+set(registry /usr/share/cargo/registry)
+find_program(SHMCHAN_CARGO cargo)
+file(GLOB SHMCHAN_CRATES "${registry}/crossbeam-channel-0.5*" "${registry}/flume-0.10*" "${registry}/tokio-1.*")
+list(LENGTH SHMCHAN_CRATES crates)
+if(SHMCHAN_CARGO AND crates EQUAL 3)
+    set(SHMCHAN_RUST ON)
+    set(rust "${CMAKE_CURRENT_BINARY_DIR}/rust")
+    configure_file(peers/Cargo.toml.in "${rust}/Cargo.toml" @ONLY)
+    add_custom_command(OUTPUT "${rust}/target/release/librust_channels.a"
+        COMMAND "${SHMCHAN_CARGO}" build --quiet --release --offline
+            --config "source.crates-io.replace-with='debian'"
+            --config "source.debian.directory='${registry}'"
+        DEPENDS peers/rust.rs "${rust}/Cargo.toml"
+        WORKING_DIRECTORY "${rust}" VERBATIM)
+    add_custom_target(rust_channels DEPENDS "${rust}/target/release/librust_channels.a")
+    add_dependencies(chanbench rust_channels)
+endif()
+bench_peer("std;crossbeam;flume;tokio"
+    "cargo, librust-crossbeam-channel-dev, librust-flume-dev or librust-tokio-dev"
+    rust.c SHMCHAN_RUST "${rust}/target/release/librust_channels.a" Threads::Threads ${CMAKE_DL_LIBS} m)
