@@ -18,6 +18,7 @@ struct choice {
     size_t sizes[MOST_SIZES];
     size_t size_count;
     const char *transports; /* comma-separated names; NULL: all */
+    const char *without;    /* the same; NULL: none */
     struct setup setup;     /* what all have in common */
     unsigned passes;
     unsigned seconds;
@@ -30,6 +31,7 @@ static void usage(FILE *out)
           "  --mode throughput|roundtrip|wakeup   default: the first two\n"
           "  --size BYTES,...              default: 8,64,256,1k,4k,64k,1m\n"
           "  --transport NAME,...          default: all\n"
+          "  --without NAME,...            not these\n"
           "  --senders N --receivers M     processes on one queue; implies throughput; default 1 and 1\n"
           "  --passes N                    runs of each, interleaved; default 5\n"
           "  --ms N                        length of a run, after 20 ms of warm-up; default 100\n"
@@ -110,6 +112,7 @@ static void read_options(struct choice *choice, int argc, char **argv)
         {"mode", required_argument, NULL, 'm'},
         {"size", required_argument, NULL, 's'},
         {"transport", required_argument, NULL, 't'},
+        {"without", required_argument, NULL, 'o'},
         {"senders", required_argument, NULL, 'S'},
         {"receivers", required_argument, NULL, 'R'},
         {"passes", required_argument, NULL, 'p'},
@@ -133,6 +136,9 @@ static void read_options(struct choice *choice, int argc, char **argv)
             break;
         case 't':
             choice->transports = optarg;
+            break;
+        case 'o':
+            choice->without = optarg;
             break;
         case 'S':
             choice->setup.shape.senders = (unsigned)number(optarg, 1, MAX_PROCESSES / 2);
@@ -182,6 +188,8 @@ static void add_group(struct campaign *campaign, const struct choice *choice, en
         setup.transport = transports[i];
         setup.shape.size = size;
         if (choice->transports && !listed(choice->transports, transports[i]->name))
+            continue;
+        if (listed(choice->without, transports[i]->name))
             continue;
         if (!transports[i]->can(&setup.shape))
             continue;
