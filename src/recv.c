@@ -283,7 +283,7 @@ static int attempt_view(void *operation)
     struct receiving *op = operation;
     struct handle *h = &op->rx->handle;
     const struct segment *s = segment_of(op->rx);
-    if ((uint32_t)__builtin_popcountll(h->open) < s->g.holds)
+    if (!chan__all_holds_open(h))
         return attempt_take(op);
     if ((chan__orphans_maybe(s) && chan__is_given_back(op->rx)) ||
         chan__ring_has_message(&h->endpoint.party) == 0)

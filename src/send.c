@@ -245,7 +245,7 @@ static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan
     struct sending op = {.tx = tx, .size = size};
     if (size > s->g.message_size)
         return -EMSGSIZE;
-    if ((uint32_t)__builtin_popcountll(tx->handle.open) >= s->g.holds)
+    if (chan__all_holds_open(&tx->handle))
         return -ENOBUFS;
     int result = chan__handle_spare(&tx->handle, &op.spare);
     if (!result)
