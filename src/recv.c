@@ -54,7 +54,7 @@ static void announce(const struct chan_receiver *rx, uint32_t *unannounced)
     *unannounced = 0;
 }
 
-static int take_from_ring(struct receiving *op)
+static inline int take_from_ring(struct receiving *op)
 {
     struct handle *h = &op->rx->handle;
     struct held spare;
@@ -120,7 +120,7 @@ static int attempt_take(void *operation)
 }
 
 /* The message of a taken hold; counts the delivery. NULL: the segment is corrupt, the message is dropped. */
-static const unsigned char *delivered(struct receiving *op)
+static inline const unsigned char *delivered(struct receiving *op)
 {
     const struct message *m = &op->message;
     bool sound = m->size <= segment_of(op->rx)->g.message_size && m->size <= op->limit;
@@ -133,7 +133,7 @@ static const unsigned char *delivered(struct receiving *op)
 }
 
 /* Acknowledge first, free afterwards: a message that can still come back must keep its memory. */
-static void finish(struct receiving *op)
+static inline void finish(struct receiving *op)
 {
     struct chan *ch = op->rx->handle.chan;
     struct segment *s = &ch->segment;

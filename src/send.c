@@ -29,7 +29,7 @@ static int check_open(struct chan_sender *tx)
     return -EPIPE;
 }
 
-static int get_memory(struct sending *op)
+static inline int get_memory(struct sending *op)
 {
     const struct segment *s = segment_of(op->tx);
     if (op->size <= s->g.inline_size) {
@@ -62,7 +62,7 @@ static bool heads_a_batch(const struct sending *op)
     return !op->batch || !op->batch->unannounced;
 }
 
-static uint64_t sending_time(struct sending *op)
+static inline uint64_t sending_time(struct sending *op)
 {
     if (!op->batch)
         return coarse_now();
@@ -72,7 +72,7 @@ static uint64_t sending_time(struct sending *op)
 }
 
 /* What goes with every message, written while the block is still private. */
-static int describe(struct sending *op)
+static inline int describe(struct sending *op)
 {
     struct seg_block *block = op->spare.block;
     unsigned char *payload = chan__payload(segment_of(op->tx), block, op->size);
