@@ -57,15 +57,14 @@ bench_peer(zmq libzmq3-dev zmq.c SHMCHAN_ZMQ zmq)
 find_path(SHMCHAN_NNG nng/nng.h)
 bench_peer(nng libnng-dev nng.c SHMCHAN_NNG nng)
 
-find_path(SHMCHAN_ICEORYX iceoryx_binding_c/publisher.h PATH_SUFFIXES iceoryx/v2.0.3)
+find_package(iceoryx_binding_c CONFIG QUIET)
 find_program(SHMCHAN_ROUDI iox-roudi)
-if(SHMCHAN_ICEORYX AND SHMCHAN_ROUDI)
-    set(SHMCHAN_ICEORYX_FOUND ON)
+if(iceoryx_binding_c_FOUND AND SHMCHAN_ROUDI)
+    set(SHMCHAN_ICEORYX ON)
     target_sources(chanbench PRIVATE peers/iceoryx_roudi.c)
-    target_include_directories(chanbench SYSTEM PRIVATE ${SHMCHAN_ICEORYX})
 endif()
-bench_peer("iceoryx;iceoryx_hand_off" "iceoryx or libiceoryx-binding-c-dev" iceoryx.c SHMCHAN_ICEORYX_FOUND
-    iceoryx_binding_c)
+bench_peer("iceoryx;iceoryx_hand_off" "iceoryx or libiceoryx-binding-c-dev" iceoryx.c SHMCHAN_ICEORYX
+    iceoryx_binding_c::iceoryx_binding_c)
 
 # Rust's channels, built by cargo from the sources that Debian's packages install.
 set(registry /usr/share/cargo/registry)
