@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-/* Count those of the calling thread, and of all threads and processes that it starts from now on. Returns what
- * calls_read() takes, or exits: it needs root, or kernel.perf_event_paranoid of -1, and tracefs. Every system call of
- * the machine becomes slower by it: what is timed meanwhile is not comparable. */
+/* Count those of the calling thread, and of all threads and processes that it starts from now on. Returns
+ * what calls_read() takes, or exits: it needs root, or kernel.perf_event_paranoid of -1, and tracefs. Every
+ * system call of the machine becomes slower by it: what is timed meanwhile is not comparable. */
 int calls_open(void);
 
 uint64_t calls_read(int counter);

@@ -16,8 +16,8 @@ static const double same_distance = 1.3;
 
 enum { RETRIES = 3 };
 
-/* So many times as many passes, where the processors were moved or taken away so often that too few runs can be
- * compared; for those of which there are too few. */
+/* So many times as many passes, where the processors were moved or taken away so often that too few runs can
+ * be compared; for those of which there are too few. */
 enum { PATIENCE = 8 };
 
 /* Also false if one of them is NAN. */

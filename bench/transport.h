@@ -33,8 +33,8 @@ struct transport {
     void *(*create)(const struct shape *shape);
     void (*destroy)(void *link);
 
-    /* In the process that uses it. Consumes the link, which is the end itself if there is no attach(). In one process,
-     * as many ends are made of one link as the shape says. */
+    /* In the process that uses it. Consumes the link, which is the end itself if there is no attach(). In
+     * one process, as many ends are made of one link as the shape says. */
     void *(*attach)(void *link, enum side side);
     void (*detach)(void *end, enum side side);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shmchan in its ways: a copy per call (waiting as usual, spinning, sleeping at once), 32 copies per call, in place. */
+/* shmchan in its ways: a copy per call (waiting as usual, spinning, sleeping at once), 32 copies per call,
+ * in place. */
 #include "transport.h"
 
 #include <shmchan.h>

@@ -24,7 +24,8 @@ const double percentiles[PERCENTILES] = {50, 90, 99, 99.9};
 /* A process that hangs ends the benchmark. */
 static const unsigned patience_s = 60;
 
-/* One of those who act. Numbers 0 .. senders-1 send, the others receive; of a round trip, 0 asks and 1 answers. */
+/* One of those who act. Numbers 0 .. senders-1 send, the others receive; of a round trip, 0 asks and 1
+ * answers. */
 struct part {
     const struct setup *setup;
     struct stage *stage;

@@ -22,8 +22,8 @@ struct setup {
     unsigned window_ms;
 };
 
-/* What came out. A message of a round trip is one of its two. A trip is a round trip, or the way to a receiver that has
- * to be woken. */
+/* What came out. A message of a round trip is one of its two. A trip is a round trip, or the way to a
+ * receiver that has to be woken. */
 struct outcome {
     double per_second; /* messages */
     double trip_ns[PERCENTILES];

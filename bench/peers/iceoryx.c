@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* iceoryx: a publisher per sender, whom a slow subscriber holds up, and one subscriber, who sleeps in a wait set. */
+/* iceoryx: a publisher per sender, whom a slow subscriber holds up, and one subscriber, who sleeps in a wait
+ * set. */
 #include "link.h"
 
 #include "iceoryx_roudi.h"

@@ -48,8 +48,8 @@ void *link_room(const void *end)
     return link->roll->room;
 }
 
-/* 1 if it was the last. The release pairs with link_over()'s acquire; the acquire puts the last sender's empty messages
- * behind those of the others. */
+/* 1 if it was the last. The release pairs with link_over()'s acquire; the acquire puts the last sender's
+ * empty messages behind those of the others. */
 static int strike(struct roll *roll)
 {
     return atomic_fetch_sub_explicit(&roll->senders, 1, memory_order_acq_rel) == 1;

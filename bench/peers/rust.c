@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rust's channels: crossbeam-channel, flume, std and tokio, bounded, with their blocking calls, between threads of one
- * process. Messages are moved by value, through one call into Rust each. */
+/* Rust's channels: crossbeam-channel, flume, std and tokio, bounded, with their blocking calls, between
+ * threads of one process. Messages are moved by value, through one call into Rust each. */
 #include "../transport.h"
 
 #include <stdbool.h>
