@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plots, drawn by gnuplot: lines over the size of the message, columns for many processes, bars for the rest."""
+"""The plots, drawn by gnuplot: lines over message size, columns for many processes, bars for the rest."""
 import subprocess
 
 from results import is_ours, median
@@ -14,7 +14,8 @@ set key {key}
 """
 
 OURS, PEERS, THREADS = "0xc0392b", "0x7f8fa6", "0xc8b88a"
-PALETTE = ("#c0392b", "#e67e22", "#8e44ad", "#2980b9", "#16a085", "#2c3e50", "#7f8c8d", "#d4ac0d", "#27ae60", "#95a5a6")
+PALETTE = ("#c0392b", "#e67e22", "#8e44ad", "#2980b9", "#16a085",
+           "#2c3e50", "#7f8c8d", "#d4ac0d", "#27ae60", "#95a5a6")
 
 
 def label(one):
@@ -35,7 +36,7 @@ def draw_one(directory, measured, name, title, height, body, grid="xtics ytics",
 
 
 def bars(directory, measured, name, title, axis, series, figure, tails=(), scale=1.0):
-    """A horizontal bar a series, the best at the top, with least and most as whiskers or with percentiles as marks."""
+    """A horizontal bar a series, the best at the top; whiskers for least and most, or marks for percentiles."""
     series = sorted(series, key=lambda one: median(one, figure), reverse=figure != RATE)
     if not series:
         return
@@ -43,11 +44,14 @@ def bars(directory, measured, name, title, axis, series, figure, tails=(), scale
     for one in series:
         shown = one[figure]
         values = [shown["median"], shown["min"], shown["max"]] + [median(one, tail) for tail, _ in tails]
-        rows.append(f'"{label(one)}" {colour(one)} ' + " ".join(f"{max(value * scale, 1e-5):.6g}" for value in values))
+        columns = " ".join(f"{max(value * scale, 1e-5):.6g}" for value in values)
+        rows.append(f'"{label(one)}" {colour(one)} {columns}')
     floor = min(float(row.split()[-len(tails) - 3]) for row in rows) / 3
-    marks = "".join(f', $bars using {6 + i}:0 with points pt {5 + 2 * i} ps 0.6 lc rgb "black" title "{shown}"'
+    black = 'lc rgb "black"'
+    marks = "".join(f', $bars using {6 + i}:0 with points pt {5 + 2 * i} ps 0.6 {black} title "{shown}"'
                     for i, (_, shown) in enumerate(tails))
-    whiskers = "" if tails else ', $bars using 3:0:4:5 with xerrorbars pt -1 lc rgb "black" notitle'
+    whiskers = "" if tails else f", $bars using 3:0:4:5 with xerrorbars pt -1 {black} notitle"
+    box = f"3:0:({floor:g}):3:($0-0.36):($0+0.36):2"
     draw_one(directory, measured, name, title, 150 + 22 * len(rows), f"""
 $bars << END
 {chr(10).join(rows)}
@@ -57,7 +61,7 @@ set xrange [{floor:g}:*]
 set yrange [-0.7:{len(rows) - 0.3}]
 set xlabel "{axis}"
 set style fill solid
-plot $bars using 3:0:({floor:g}):3:($0-0.36):($0+0.36):2:yticlabels(1) with boxxyerror lc rgb variable notitle{marks}{whiskers}
+plot $bars using {box}:yticlabels(1) with boxxyerror lc rgb variable notitle{marks}{whiskers}
 """, grid="xtics", key="outside right top" if tails else "off")
 
 
@@ -69,12 +73,14 @@ def by_size(directory, measured):
         points = [one for size in sizes for one in measured.select("one", size) if one["transport"] == name]
         if not points:
             continue
-        lines = [f"{one['size']} {one[RATE]['median']:g} {one[RATE]['min']:g} {one[RATE]['max']:g}" for one in points]
+        lines = [f"{one['size']} " + " ".join(f"{one[RATE][what]:g}" for what in ("median", "min", "max"))
+                 for one in points]
         blocks.append(f"$curve{i} << END\n" + "\n".join(lines) + "\nEND\n")
         curves.append(f'$curve{i} with yerrorlines lw {2.5 if is_ours(points[0]) else 1.2} pt {i + 1} ps 0.5 '
                       f'lc rgb "{PALETTE[i]}" title "{label(points[0])}"')
     if curves:
-        draw_one(directory, measured, "throughput", "Messages a second, one sender, one receiver", 480, "".join(blocks) + f"""
+        title = "Messages a second, one sender, one receiver"
+        draw_one(directory, measured, "throughput", title, 480, "".join(blocks) + f"""
 set logscale xy
 set xtics ("8 B" 8, "64 B" 64, "1 KiB" 1024, "4 KiB" 4096, "64 KiB" 65536)
 set xrange [6:90000]
@@ -93,9 +99,10 @@ def by_processes(directory, measured):
         return
     for shape in shapes:
         rates = {one["transport"]: median(one, RATE) for one in measured.select("many-" + shape)}
-        rows.append(f'"{shape.replace("x", " to ")}" ' + " ".join(f"{rates[n]:g}" if n in rates else "NaN" for n in shown))
+        values = " ".join(f"{rates[name]:g}" if name in rates else "NaN" for name in shown)
+        rows.append(f'"{shape.replace("x", " to ")}" {values}')
     names = {one["transport"]: label(one) for one in measured.series}
-    columns = ", ".join(f'$many using {i + 2}{":xtic(1)" if i == 0 else ""} lc rgb "{PALETTE[i]}" title "{names.get(name, name)}"'
+    columns = ", ".join(f'$many using {i + 2}:xtic(1) lc rgb "{PALETTE[i]}" title "{names[name]}"'
                         for i, name in enumerate(shown))
     draw_one(directory, measured, "many", "64-byte messages a second, many processes on one queue", 420, f"""
 $many << END
@@ -114,14 +121,17 @@ def draw(measured, directory):
     directory.mkdir(parents=True, exist_ok=True)
     tails = (("trip_p99_ns", "p99"), ("trip_p99_9_ns", "p99.9"))
     one = [series for series in measured.select("one") if series["batch"] == 1]
+    sleeping = [series for series in measured.select("wake-up") if series["waits"] == "sleeping"]
+    calls = [series for series in measured.select("calls") if series["batch"] == 1]
     by_size(directory, measured)
     by_processes(directory, measured)
     bars(directory, measured, "trips", "Round trip of 64 bytes, median (bar)", "microseconds",
          measured.select("trips"), "trip_p50_ns", tails, 1e-3)
     bars(directory, measured, "wake-up", "From send to a receiver that was asleep, median (bar)", "microseconds",
-         [series for series in measured.select("wake-up") if series["waits"] == "sleeping"], "trip_p50_ns", tails, 1e-3)
+         sleeping, "trip_p50_ns", tails, 1e-3)
     bars(directory, measured, "large", "1 MiB copied in and out (view: in, and read in place)", "GB/s",
          measured.select("large", 1 << 20), RATE, scale=(1 << 20) / 1e9)
-    bars(directory, measured, "cpu", "Processor time of both sides for a message of 64 bytes", "nanoseconds", one, CPU)
-    bars(directory, measured, "calls", "System calls for a message of 64 bytes, while streaming (0 shown as 0.00001)",
-         "system calls", [series for series in measured.select("calls") if series["batch"] == 1], CALLS)
+    bars(directory, measured, "cpu", "Processor time of both sides for a message of 64 bytes", "nanoseconds",
+         one, CPU)
+    bars(directory, measured, "calls", "System calls for a message of 64 bytes while streaming (none: 0.00001)",
+         "system calls", calls, CALLS)

@@ -11,8 +11,8 @@ RATE, P50, CPU, CALLS = "messages_per_second", "trip_p50_ns", "cpu_ns_per_messag
 class Row:
     """What is shown in a line: one way of shmchan at one size, and what it is to reach.
 
-    `rivals` chooses the peers of which the best is shown. A target is (factor, peers): to be at least that many times as
-    good as the best of these (all rivals if there are none named), or a plain number that is not to be exceeded.
+    `rivals` chooses the peers of which the best is shown. A target is (factor, peers): to be at least that many
+    times as good as the best of these (all rivals if there are none named), or a plain number to stay below.
     """
 
     def __init__(self, name, row, way, figure, *targets, size=64, rivals=None):
@@ -37,7 +37,8 @@ def many(shape, row):
 
 
 def hand_off(shown, size):
-    return Row(f"{shown} handed over, untouched", "hand-off", "hand-off", RATE, (2, ("iceoryx-hand-off",)), size=size)
+    return Row(f"{shown} handed over, untouched", "hand-off", "hand-off", RATE, (2, ("iceoryx-hand-off",)),
+               size=size)
 
 
 ROWS = (
@@ -96,12 +97,12 @@ def best(figure, peers):
     return (max if figure == RATE else min)(peers, key=lambda one: median(one, figure), default=None)
 
 
-def verdict(row, ours, peers, target):
+def verdict(row, ours, peers, rivals, target):
     """What is wanted, and whether it is reached."""
     if not isinstance(target, tuple):
         return f"below {target:g}: {'yes' if median(ours, row.figure) < target else '**no**'}"
     factor, names = target
-    rival = best(row.figure, [one for one in peers if names is None or one["transport"] in names])
+    rival = best(row.figure, [one for one in peers if one["transport"] in names] if names else rivals)
     wanted = f"{factor:.3g} x {' and '.join(names) if names else 'the best'}"
     if not rival:
         return f"{wanted}: not measured"
@@ -117,12 +118,12 @@ def line(measured, row):
     peers = [one for one in series if not is_ours(one)]
     rivals = [one for one in peers if row.rivals(one)]
     rival = best(row.figure, rivals)
-    targets = "; ".join(verdict(row, ours, rivals if target == (2, None) else peers, target) for target in row.targets)
+    targets = "; ".join(verdict(row, ours, peers, rivals, target) for target in row.targets)
     if not rival:
         return f"| {row.name} | {spread(ours, row.figure)} | - | - | {targets} |\n"
     ratio = advantage(row.figure, ours, rival)
-    return (f"| {row.name} | {spread(ours, row.figure)} | {rival['transport']}: {shown(row.figure, median(rival, row.figure))} "
-            f"| {ratio:.2f} | {targets} |\n")
+    peer = f"{rival['transport']}: {shown(row.figure, median(rival, row.figure))}"
+    return f"| {row.name} | {spread(ours, row.figure)} | {peer} | {ratio:.2f} | {targets} |\n"
 
 
 def write(measured):
