@@ -81,6 +81,7 @@ struct seg_hot {
     /* {version:32, groups:32}: bit g: a record r with r % 32 == g may have ORPHAN cells. Writer: anybody,
      * by CAS. */
     _Alignas(SEG_LINE) atomic_u64 orphans;
+    _Alignas(SEG_LINE) atomic_u32 life_event; /* as the others: who waits for the end sleeps here */
 };
 
 #define STATE_SENDERS_SEEN UINT64_C(0x1) /* a sender has been attached */
@@ -88,7 +89,8 @@ struct seg_hot {
 #define STATE_SENDERS_GONE UINT64_C(0x4) /* ephemeral: disconnected for good */
 #define STATE_RECEIVERS_GONE UINT64_C(0x8)
 #define STATE_SHUT_DOWN UINT64_C(0x10)
-#define STATE_FINISHED UINT64_C(0x20) /* ephemeral: the last endpoint is gone; to be unlinked */
+#define STATE_FINISHED UINT64_C(0x20)   /* ephemeral: the last endpoint is gone; to be unlinked */
+#define STATE_NO_SENDERS UINT64_C(0x40) /* durable: there is none now; the next one takes it away */
 #define STATE_VERSION UINT64_C(0x10000)
 
 /* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any
@@ -216,6 +218,7 @@ _Static_assert(offsetof(struct seg_hot, head_hint) == 256, "hot words");
 _Static_assert(offsetof(struct seg_hot, data_event) == 384, "hot words");
 _Static_assert(offsetof(struct seg_hot, space_event) == 512, "hot words");
 _Static_assert(offsetof(struct seg_hot, orphans) == 640, "hot words");
+_Static_assert(offsetof(struct seg_hot, life_event) == 768, "hot words");
 
 _Static_assert(offsetof(struct seg_record, pid) == 8, "record");
 _Static_assert(offsetof(struct seg_record, start_time) == 16, "record");

@@ -112,14 +112,21 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
     return -EAGAIN;
 }
 
-static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+static atomic_u32 *event_for(const struct handle *h, uint32_t waits_for)
 {
-    bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
     struct seg_hot *hot = seg_hot(&h->chan->segment);
-    atomic_u32 *event = sends ? &hot->space_event : &hot->data_event;
+    if (waits_for == CHAN_WAITS_FOR_CLOSE)
+        return &hot->life_event;
+    return waits_for == CHAN_WAITS_FOR_SPACE ? &hot->space_event : &hot->data_event;
+}
+
+static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
+                       int64_t deadline_ns)
+{
+    atomic_u32 *event = event_for(h, waits_for);
     struct seg_record *record = h->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
-    store_release(&record->waits_for, sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
+    store_release(&record->waits_for, waits_for);
     int result;
     bool interrupted = false;
     int64_t patience_ns = PATIENCE_NS;
@@ -148,6 +155,18 @@ int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operati
     if (h->spinning != SPIN_NEVER)
         result = spin(h, attempt, operation);
     if (result == -EAGAIN)
-        result = sleep_until(h, attempt, operation, deadline_ns);
+        result = sleep_until(
+            h, h->endpoint.role == CHAN_ROLE_SENDER ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE, attempt,
+            operation, deadline_ns);
     return result;
+}
+
+/* An event of its own: who waits for the end is not to be woken for a place that a sender waits for. No spinning:
+ * the end is nothing that is about to come. */
+int chan__wait_for_end(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+{
+    int result = attempt(operation);
+    if (result != -EAGAIN || deadline_ns == DEADLINE_TRY)
+        return result;
+    return sleep_until(h, CHAN_WAITS_FOR_CLOSE, attempt, operation, deadline_ns);
 }

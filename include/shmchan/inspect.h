@@ -52,6 +52,7 @@ CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
 
 #define CHAN_ROLE_SENDER 1u
 #define CHAN_ROLE_RECEIVER 2u
+#define CHAN_ROLE_WEAK 3u /* a weak sender: keeps nobody connected */
 
 #define CHAN_STATE_ATTACHING 1u
 #define CHAN_STATE_LIVE 2u
@@ -61,6 +62,7 @@ CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
 #define CHAN_WAITS_FOR_NOTHING 0u
 #define CHAN_WAITS_FOR_MESSAGE 1u
 #define CHAN_WAITS_FOR_SPACE 2u
+#define CHAN_WAITS_FOR_CLOSE 3u
 
 struct chan_endpoint_stat {
     uint32_t size; /* in: sizeof(struct chan_endpoint_stat) */

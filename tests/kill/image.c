@@ -46,6 +46,7 @@ static const struct word hot_words[] = {
     {offsetof(struct seg_hot, data_event), "data event"},
     {offsetof(struct seg_hot, space_event), "space event"},
     {offsetof(struct seg_hot, orphans), "orphan summary"},
+    {offsetof(struct seg_hot, life_event), "life event"},
 };
 
 static const struct word block_words[] = {

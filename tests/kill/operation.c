@@ -141,6 +141,27 @@ static int run_clone_receiver(struct actor *a)
     return chan_clone_receiver(a->rx, &a->rx_clone);
 }
 
+static int run_downgrade(struct actor *a)
+{
+    return chan_downgrade_sender(a->tx, &a->weak);
+}
+
+static void prepare_weak(struct actor *a)
+{
+    (void)run_downgrade(a);
+}
+
+static int run_upgrade(struct actor *a)
+{
+    return chan_upgrade_sender(a->weak, &a->tx_clone);
+}
+
+static int run_close_weak(struct actor *a)
+{
+    chan_close_weak_sender(a->weak);
+    return 0;
+}
+
 static int run_prepare_adopt_sender(struct actor *a)
 {
     int result = chan_prepare_sender(a->ch, CHAN_NO_SPIN, &a->tx);
@@ -205,6 +226,9 @@ const struct operation operations[] = {
     {.name = "attach receiver", .role = RX, .attaches = true, .run = run_attach_receiver},
     {.name = "clone sender", .role = TX, .clones = true, .run = run_clone_sender},
     {.name = "clone receiver", .role = RX, .clones = true, .run = run_clone_receiver},
+    {.name = "downgrade", .role = TX, .run = run_downgrade},
+    {.name = "upgrade", .role = TX, .clones = true, .prepare = prepare_weak, .run = run_upgrade},
+    {.name = "close weak sender", .role = TX, .prepare = prepare_weak, .run = run_close_weak},
     {.name = "prepare+adopt sender", .role = TX, .attaches = true, .run = run_prepare_adopt_sender},
     {.name = "prepare+adopt receiver", .role = RX, .attaches = true, .run = run_prepare_adopt_receiver},
     {.name = "close sender", .role = TX, .leaves = true, .run = run_close_sender},

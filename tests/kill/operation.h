@@ -30,6 +30,7 @@ struct actor {
     struct chan_receiver *rx;
     struct chan_sender *tx_clone;
     struct chan_receiver *rx_clone;
+    struct chan_weak_sender *weak;
     uint32_t fill; /* messages that it has to queue itself, numbered from fill_id */
     uint32_t fill_id;
     struct chan_loan loan;

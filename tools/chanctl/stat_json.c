@@ -88,7 +88,7 @@ static void put_endpoint(struct json *json, const struct chan_endpoint_stat *end
 
     json_open_object(json, NULL);
     json_unsigned(json, "number", endpoint->number);
-    json_string(json, "role", endpoint->role == CHAN_ROLE_SENDER ? "sender" : "receiver");
+    json_string(json, "role", role_name(endpoint));
     json_string(json, "state", endpoint_state(endpoint));
     json_unsigned(json, "pid", endpoint->pid);
     json_boolean(json, "same_pid_namespace", (int)endpoint->same_pid_namespace);
@@ -129,6 +129,7 @@ void print_stat_json(const struct look *look)
     json_boolean(&json, "receivers_gone", (int)look->stat.receivers_gone);
     json_unsigned(&json, "senders", look->live_senders);
     json_unsigned(&json, "receivers", look->live_receivers);
+    json_unsigned(&json, "weak_senders", look->live_weak);
     json_unsigned(&json, "dead", look->dead);
     put_shape(&json, look);
     put_memory(&json, look);
