@@ -9,5 +9,6 @@
 #include <shmchan/send.h>
 #include <shmchan/recv.h>
 #include <shmchan/inspect.h>
+#include <shmchan/timer.h>
 
 #endif

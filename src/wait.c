@@ -112,7 +112,7 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
     return -EAGAIN;
 }
 
-static atomic_u32 *event_for(const struct handle *h, uint32_t waits_for)
+atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for)
 {
     struct seg_hot *hot = seg_hot(&h->chan->segment);
     if (waits_for == CHAN_WAITS_FOR_CLOSE)
@@ -120,10 +120,17 @@ static atomic_u32 *event_for(const struct handle *h, uint32_t waits_for)
     return waits_for == CHAN_WAITS_FOR_SPACE ? &hot->space_event : &hot->data_event;
 }
 
+/* Looked at between preparing to sleep and sleeping, like the attempt: chan__cancel() raises the event
+ * afterwards. */
+static bool is_cancelled(struct handle *h)
+{
+    return load_seq_cst(&h->cancelled) && atomic_exchange(&h->cancelled, false);
+}
+
 static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
                        int64_t deadline_ns)
 {
-    atomic_u32 *event = event_for(h, waits_for);
+    atomic_u32 *event = chan__event_of(h, waits_for);
     struct seg_record *record = h->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
     store_release(&record->waits_for, waits_for);
@@ -133,6 +140,8 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
     for (;;) {
         uint32_t key = chan__event_prepare(event);
         result = attempt(operation);
+        if (result == -EAGAIN && is_cancelled(h))
+            result = -ECANCELED;
         if (result == -EAGAIN && interrupted)
             result = -EINTR;
         if (result != -EAGAIN)

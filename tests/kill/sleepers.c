@@ -34,8 +34,8 @@ struct sleeper {
     pid_t pid;
     bool sends;
     bool for_end; /* a sender that sends nothing: it waits for the end */
-    bool kept;   /* its process has a keeper */
-    uint32_t id; /* of what it sends */
+    bool kept;    /* its process has a keeper */
+    uint32_t id;  /* of what it sends */
     struct {
         atomic_int attached;
         atomic_int result; /* PENDING until the call returns */
