@@ -155,6 +155,9 @@ int chan__endpoint_show(struct endpoint *e, uint32_t state)
     bool sends = e->role == CHAN_ROLE_SENDER;
     store_relaxed(&record->base_messages, load_relaxed(sends ? &record->sent : &record->taken));
     store_relaxed(&record->base_bytes, load_relaxed(sends ? &record->sent_bytes : &record->received_bytes));
+    store_relaxed(&record->base_waits, load_relaxed(sends ? &record->send_waits : &record->recv_waits));
+    store_relaxed(&record->base_waited_ns,
+                  load_relaxed(sends ? &record->send_waited_ns : &record->recv_waited_ns));
     store_relaxed(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
     e->status = status_with_state(e->status, state);
     store_release(&record->status, e->status); /* STATUS */

@@ -89,11 +89,22 @@ static int spin(struct handle *h, int (*attempt)(void *), void *operation)
     return -EAGAIN;
 }
 
+/* Waiting for the end is not time that a side loses. */
+static void count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t slept_ns)
+{
+    bool sends = waits_for == CHAN_WAITS_FOR_SPACE;
+    atomic_u64 *waits = sends ? &record->send_waits : &record->recv_waits;
+    atomic_u64 *waited_ns = sends ? &record->send_waited_ns : &record->recv_waited_ns;
+    if (waits_for == CHAN_WAITS_FOR_CLOSE)
+        return;
+    store_relaxed(waits, load_relaxed(waits) + 1);
+    store_relaxed(waited_ns, load_relaxed(waited_ns) + slept_ns);
+}
+
 /* One sleep. -EAGAIN: woken, look again. */
-static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t deadline_ns,
+static int sleep_once(struct handle *h, uint32_t waits_for, uint32_t key, int64_t deadline_ns,
                       int64_t *patience_ns)
 {
-    struct seg_record *record = h->endpoint.party.record;
     bool alone = !chan__keeper_watches(h->chan);
     int64_t most_ns = alone ? PATIENCE_ALONE_NS : PATIENCE_NS;
     int64_t patience = *patience_ns < most_ns ? *patience_ns : most_ns;
@@ -101,9 +112,8 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
     if (now >= deadline_ns)
         return -ETIMEDOUT;
     int64_t end = deadline_ns - now < patience ? deadline_ns : now + patience;
-    int result = chan__event_wait(event, key, end);
-    store_relaxed(&record->waits, load_relaxed(&record->waits) + 1);
-    store_relaxed(&record->waited_ns, load_relaxed(&record->waited_ns) + (uint64_t)(chan_now() - now));
+    int result = chan__event_wait(chan__event_of(h, waits_for), key, end);
+    count_sleep(h->endpoint.party.record, waits_for, (uint64_t)(chan_now() - now));
     *patience_ns = result == -ETIMEDOUT ? patience * PATIENCE_GROWTH : PATIENCE_WARNED_NS;
     if (result == -ETIMEDOUT && end != deadline_ns && (alone || patience == most_ns))
         (void)chan__heal(h->chan);
@@ -146,7 +156,7 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
             result = -EINTR;
         if (result != -EAGAIN)
             break;
-        result = sleep_once(h, event, key, deadline_ns, &patience_ns);
+        result = sleep_once(h, waits_for, key, deadline_ns, &patience_ns);
         interrupted = result == -EINTR;
         if (result == -ETIMEDOUT)
             break;
