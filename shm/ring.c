@@ -340,7 +340,7 @@ int chan__ring_has_message(struct party *party)
 }
 
 static inline int take(struct party *party, const struct held *spare, enum intent_kind kind, uint64_t limit,
-                       struct message *out)
+                       const struct cursor *end, struct message *out)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -349,6 +349,8 @@ static inline int take(struct party *party, const struct held *spare, enum inten
         int result = find_message(party, &word);
         if (result)
             return result;
+        if (end && !is_before(hint_word(g, party->cursor), hint_word(g, *end)))
+            return -EAGAIN;
         uint64_t number = cell_block(g, word);
         if (number >= g->blocks)
             return -EBADMSG;
@@ -378,12 +380,18 @@ static inline int take(struct party *party, const struct held *spare, enum inten
 
 int chan__ring_take(struct party *party, const struct held *spare, uint64_t limit, struct message *out)
 {
-    return take(party, spare, INTENT_TAKE, limit, out);
+    return take(party, spare, INTENT_TAKE, limit, NULL, out);
+}
+
+int chan__ring_take_before(struct party *party, const struct held *spare, uint64_t limit, struct cursor end,
+                           struct message *out)
+{
+    return take(party, spare, INTENT_TAKE, limit, &end, out);
 }
 
 int chan__ring_discard(struct party *party, const struct held *spare, struct message *out)
 {
-    return take(party, spare, INTENT_DISCARD, UINT64_MAX, out);
+    return take(party, spare, INTENT_DISCARD, UINT64_MAX, NULL, out);
 }
 
 int chan__ring_seal(const struct segment *s)

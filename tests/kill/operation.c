@@ -89,6 +89,18 @@ static int run_recv_many(struct actor *a)
     return count < 0 ? (int)count : 0;
 }
 
+static int run_drain(struct actor *a)
+{
+    struct journal *j = a->journal;
+    struct iovec messages[BATCH];
+    for (uint32_t i = 0; i < BATCH; i++)
+        messages[i] = (struct iovec){j->buffer[i], sizeof j->buffer[i]};
+    ssize_t count = chan_drain(a->rx, messages, BATCH);
+    for (ssize_t i = 0; i < count; i++)
+        j->got[i] = id_of(j->buffer[i]);
+    return count < 0 ? (int)count : 0;
+}
+
 static int run_recv_view(struct actor *a)
 {
     int result = chan_recv_view(a->rx, &a->view);
@@ -217,6 +229,7 @@ const struct operation operations[] = {
     {.name = "reserve+abort", .role = TX, .room = 1, .prepare = compose_all, .run = run_reserve_abort},
     {.name = "recv", .role = RX, .takes = 1, .needs = 1, .run = run_recv},
     {.name = "recv_many", .role = RX, .takes = BATCH, .needs = 1, .run = run_recv_many},
+    {.name = "drain", .role = RX, .takes = BATCH, .run = run_drain},
     {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
     {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
     {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
