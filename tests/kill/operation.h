@@ -48,6 +48,7 @@ struct operation {
     bool orphan;    /* a message given back must be there */
     bool attaches;  /* the victim's role is attached by the operation itself */
     bool clones;    /* the operation attaches a second endpoint of the victim's role */
+    bool weak;      /* it makes, or has, a weak sender beside */
     bool leaves;    /* the operation ends the victim's part in the channel */
     bool shuts_down;
     void (*prepare)(struct actor *actor); /* after attaching; may be NULL */
