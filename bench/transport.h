@@ -47,6 +47,7 @@ struct transport {
 
 extern const struct transport shmchan_copy;
 extern const struct transport shmchan_batch;
+extern const struct transport shmchan_gather;
 extern const struct transport shmchan_view;
 extern const struct transport shmchan_hand_off;
 extern const struct transport shmchan_spin;

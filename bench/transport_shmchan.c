@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shmchan in its ways: a copy per call (waiting as usual, spinning, sleeping at once), 32 copies per call,
- * in place. */
+/* shmchan in its ways: a copy per call (waiting as usual, spinning, sleeping at once), 32 copies per call on
+ * the receiver's or on both sides, in place. */
 #include "transport.h"
 
 #include <shmchan.h>
@@ -271,6 +271,16 @@ const struct transport shmchan_batch = {
     SHMCHAN_LINK,
     .attach = attach,
     .send = send_batch,
+    .recv = recv_batch,
+};
+
+const struct transport shmchan_gather = {
+    .name = "gather",
+    .what = "chan_send one by one, chan_recv_many 32 at once",
+    .batch = BATCH,
+    SHMCHAN_LINK,
+    .attach = attach,
+    .send = send_copy,
     .recv = recv_batch,
 };
 

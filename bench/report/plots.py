@@ -91,7 +91,7 @@ plot {", ".join(curves)}
 
 def by_processes(directory, measured):
     shapes = ("2x1", "4x1", "8x1", "2x2", "4x4")
-    shown = ("shmchan", "batch", "crossbeam", "flume", "dpdk", "boost", "zmq", "iceoryx", "mq", "pipe")
+    shown = ("shmchan", "gather", "crossbeam", "flume", "dpdk", "boost", "zmq", "iceoryx", "mq", "pipe")
     rows = []
     measured_here = {one["transport"] for shape in shapes for one in measured.select("many-" + shape)}
     shown = [name for name in shown if name in measured_here]

@@ -32,8 +32,8 @@ def ipc_sleeping(one):
     return ipc(one) and one["waits"] == "sleeping"
 
 
-def many(shape, row):
-    return Row(f"64 B, {shape}", row, "shmchan", RATE, (2, None), (1, ("crossbeam",)), rivals=ipc)
+def many(shape, row, way="shmchan"):
+    return Row(f"64 B, {shape}", row, way, RATE, (2, None), (1, ("crossbeam",)), rivals=ipc)
 
 
 def hand_off(shown, size):
@@ -51,6 +51,7 @@ ROWS = (
     many("2 to 1", "many-2x1"),
     many("4 to 1", "many-4x1"),
     many("8 to 1", "many-8x1"),
+    many("8 to 1, taking 32 at once", "many-8x1", "gather"),
     many("2 to 2", "many-2x2"),
     many("4 to 4", "many-4x4"),
     Row("1 MiB, copied in and out", "large", "shmchan", RATE, (1, ("iceoryx",)), size=1 << 20),
@@ -83,7 +84,7 @@ def shown(figure, value):
 
 def spread(one, figure):
     f = one[figure]
-    return f"{shown(figure, f['median'])} ({shown(figure, f['min'])} to {shown(figure, f['max'])})"
+    return f"{shown(figure, f['median'])} ({shown(figure, f['min'])} to {shown(figure, f['max'])}; {f['runs']})"
 
 
 def advantage(figure, ours, theirs):
@@ -128,7 +129,7 @@ def line(measured, row):
 
 def write(measured):
     """The whole table as Markdown."""
-    head = ("| | shmchan: median (least to most) | best peer | times as good | target, reached?, times as good |\n"
+    head = ("| | shmchan: median (least to most; runs) | best peer | times as good | target, reached?, times as good |\n"
             "|---|---|---|---|---|\n")
     return measured.conditions() + ".\n\n" + head + "".join(line(measured, row) for row in ROWS)
 

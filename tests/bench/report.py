@@ -41,7 +41,7 @@ class Table(unittest.TestCase):
     def test_target_reached(self):
         crossbeam = series("crossbeam", 8e6, in_process=True)
         line = line_of(campaign(series("shmchan", 9e6), series("boost", 2e6), crossbeam), "64 B")
-        self.assertIn("9 M/s (8.1 M/s to 9.9 M/s) | crossbeam: 8 M/s | 1.12", line)
+        self.assertIn("9 M/s (8.1 M/s to 9.9 M/s; 3) | crossbeam: 8 M/s | 1.12", line)
         self.assertIn("3 x boost: yes, 4.50; 1 x crossbeam: yes, 1.12", line)
 
     def test_target_missed_is_said(self):
@@ -71,7 +71,7 @@ class Table(unittest.TestCase):
             return series(transport, 1e6, trip_p50_ns={"median": ns, "min": ns, "max": ns, "runs": 3})
         trips = campaign(trip("sleep", 50e3), trip("pipe", 60e3), trip("mq", 90e3), row="trips")
         line = line_of(trips, "round trip, sleeping")
-        self.assertIn("50 us (50 us to 50 us) | pipe: 60 us | 1.20 | 1 x pipe: yes, 1.20", line)
+        self.assertIn("50 us (50 us to 50 us; 3) | pipe: 60 us | 1.20 | 1 x pipe: yes, 1.20", line)
 
     def test_busy_machine_is_said(self):
         self.assertIn("BUSY MACHINE: others took 40 %", table.write(campaign(series("pipe", 1), others=0.4)))
