@@ -48,6 +48,8 @@ struct chan_receiver {
     struct handle handle;
     struct chan_sender *dead_letters; /* the user's, or NULL */
     uint32_t deliveries;              /* of what was received last */
+    struct chan_view rest;            /* of the message that chan_read() is within; hold == 0: none */
+    size_t read_bytes;                /* of it, so far */
 };
 
 /* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by
