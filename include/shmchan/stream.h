@@ -60,8 +60,8 @@ CHAN_API CHAN_MUST_USE ssize_t chan_write_until(struct chan_sender *tx, const vo
 /* A standard I/O stream that reads from rx, or writes to tx, by the blocking forms above. It is the handle's
  * owner from then on, and fclose() closes it, whatever became of the last flush; if this fails (-ENOMEM,
  * -ECHILD, -EOPNOTSUPP), the handle is still the caller's. As stdio's functions do, the stream's report
- * errors in errno (EPIPE, and EBADMSG ECHILD EINTR as of chan_read() and chan_write()). It cannot seek
- * (ESPIPE) and has no descriptor.
+ * errors in errno (EPIPE, and EBADMSG ECANCELED ECHILD EINTR as of chan_read() and chan_write()). It cannot
+ * seek (ESPIPE) and has no descriptor.
  *
  * Threads: a stream locks itself, and may be used by any number of them, as any FILE. Fork: a child can
  * neither read, nor write, nor flush what was in the buffer, which so is not written twice; fclose() there
