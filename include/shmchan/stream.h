@@ -23,7 +23,8 @@
  *
  * Reads and writes may be mixed with the other receiving and sending functions. What a read has left of a
  * message is for further reads alone; meanwhile it is one of the receiver's `holds` views. Closing the
- * receiver gives that message back, whole.
+ * receiver gives that message back, whole. A select does not know of the rest: read until there is nothing
+ * (-EAGAIN) before waiting there.
  *
  * Only queues have it; other kinds are -EOPNOTSUPP. */
 #ifndef SHMCHAN_STREAM_H
