@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 const struct transport *const transports[] = {
-    &shmchan_copy, &shmchan_spin,     &shmchan_sleep,  &shmchan_batch,    &shmchan_gather,
-    &shmchan_view, &shmchan_hand_off, &pipe_transport, &socket_transport, PEERS NULL,
+    &shmchan_copy,     &shmchan_spin,     &shmchan_sleep,  &shmchan_batch,    &shmchan_gather, &shmchan_view,
+    &shmchan_hand_off, &stream_transport, &pipe_transport, &socket_transport, PEERS NULL,
 };
 
 void *transport_attach(const struct transport *transport, void *link, enum side side)

@@ -211,7 +211,7 @@ static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *ce
     struct seg_record *record = party->record;
     uint64_t got = cell_block(g, old);
     if (got >= g->blocks)
-        return false; /* corrupt: the caller's next walk says so, or gives up counting steps */
+        return false; /* corrupt: the caller says so, or gives up counting steps */
     struct seg_block *got_block = seg_block(s, got);
     prefetch_for_write(got_block); /* its owner word is written next */
     uint64_t new = cell_exchanged(g, old, turns, spare->word);
@@ -311,6 +311,8 @@ int chan__ring_put(struct party *party, const struct held *spare)
                 tell_of_tail(party);
             return 0;
         }
+        if (cell_block(g, word) >= g->blocks)
+            return -EBADMSG; /* no walk would get past it */
     }
     return -EBADMSG;
 }

@@ -51,6 +51,8 @@ struct chan_receiver {
     struct handle handle;
     struct chan_sender *dead_letters; /* the user's, or NULL */
     uint32_t deliveries;              /* of what was received last */
+    struct chan_view rest;            /* of the message that chan_read() is within; hold == 0: none */
+    size_t read_bytes;                /* of it, so far */
 };
 
 /* A record of its own, so that it is counted, and its death noticed. */

@@ -68,6 +68,17 @@ int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view);
 int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp);
 int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 
+/* Batches (send.c, recv.c): receivers, and senders, hear of several messages at once, but of all before the caller
+ * waits for them. */
+int chan__send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
+                           struct batch *batch);
+void chan__send_announce(struct chan_sender *tx, struct batch *batch);
+void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced);
+
+/* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
+ * received, but not returned. */
+void chan__recv_returns(struct chan_receiver *rx, uint64_t messages);
+
 /* Queues are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)
 {

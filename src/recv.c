@@ -46,7 +46,7 @@ static int senders_to_wake(const struct segment *s, uint32_t places)
     return s->g.units ? INT_MAX : (int)places;
 }
 
-static void announce(const struct chan_receiver *rx, uint32_t *unannounced)
+void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
 {
     const struct segment *s = segment_of(rx);
     if (*unannounced)
@@ -155,9 +155,7 @@ static inline void finish(struct receiving *op)
     chan__others_may_end(ch);
 }
 
-/* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
- * received, but not returned. */
-static void count_returned(struct chan_receiver *rx, uint64_t messages)
+void chan__recv_returns(struct chan_receiver *rx, uint64_t messages)
 {
     struct seg_record *record = rx->handle.endpoint.party.record;
     store_release(&record->returned, load_relaxed(&record->returned) + messages);
@@ -206,7 +204,7 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
         return result;
     result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
     if (!result)
-        count_returned(rx, 1);
+        chan__recv_returns(rx, 1);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -256,12 +254,12 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
             deliveries = rx->deliveries;
         received += !result;
         if (unannounced == BATCH_UNANNOUNCED)
-            announce(rx, &unannounced);
+            chan__recv_announce(rx, &unannounced);
     }
-    announce(rx, &unannounced);
+    chan__recv_announce(rx, &unannounced);
     if (received) {
         rx->deliveries = deliveries;
-        count_returned(rx, received);
+        chan__recv_returns(rx, received);
     }
     chan__handle_leave(&rx->handle);
     return received ? (ssize_t)received : result;
@@ -328,7 +326,7 @@ static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
         d->deliveries = d->op.rx->deliveries;
     d->taken += !result;
     if (d->unannounced == BATCH_UNANNOUNCED)
-        announce(d->op.rx, &d->unannounced);
+        chan__recv_announce(d->op.rx, &d->unannounced);
     return result;
 }
 
@@ -361,10 +359,10 @@ static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t co
         d.op.end = &end;
         result = drain_from(&d, take_from_ring);
     }
-    announce(rx, &d.unannounced);
+    chan__recv_announce(rx, &d.unannounced);
     if (d.taken) {
         rx->deliveries = d.deliveries;
-        count_returned(rx, d.taken);
+        chan__recv_returns(rx, d.taken);
         return (ssize_t)d.taken;
     }
     bool may_come_back = over && (others_hold_messages(&d.op) || others_hold_messages(&d.op));
@@ -482,7 +480,7 @@ int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
     struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
     rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
     finish(&op);
-    count_returned(rx, 1);
+    chan__recv_returns(rx, 1);
     *view = (struct chan_view){0};
     return 0;
 }

@@ -201,22 +201,21 @@ int chan_send_until(struct chan_sender *tx, const void *data, size_t size, int64
     return send_until(tx, data, size, chan__user_deadline(deadline_ns));
 }
 
-static void announce(struct chan_sender *tx, struct batch *batch)
+void chan__send_announce(struct chan_sender *tx, struct batch *batch)
 {
     if (batch->unannounced)
         chan__event_notify(&seg_hot(segment_of(tx))->data_event, (int)batch->unannounced);
     batch->unannounced = 0;
 }
 
-/* One message of a batch. Receivers hear of several at once, but of all before this sender waits for them. */
-static int send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
-                            struct batch *batch)
+int chan__send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
+                           struct batch *batch)
 {
     if (!message->iov_base && message->iov_len)
         return -EINVAL;
     int result = send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, batch);
     if (result == -EAGAIN || batch->unannounced == BATCH_UNANNOUNCED)
-        announce(tx, batch);
+        chan__send_announce(tx, batch);
     if (result == -EAGAIN && deadline_ns != DEADLINE_TRY)
         result = send_copy(tx, message->iov_base, message->iov_len, deadline_ns, NULL);
     return result;
@@ -233,10 +232,10 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
     size_t sent = 0;
     struct batch batch = {0};
     while (!result && sent < count && sent < SSIZE_MAX) {
-        result = send_one_of_many(tx, &messages[sent], deadline_ns, &batch);
+        result = chan__send_one_of_many(tx, &messages[sent], deadline_ns, &batch);
         sent += !result;
     }
-    announce(tx, &batch);
+    chan__send_announce(tx, &batch);
     if (result == -EAGAIN)
         count_refusal(tx, result);
     chan__handle_leave(&tx->handle);

@@ -30,9 +30,12 @@ def colour(one):
 
 
 def draw_one(directory, measured, name, title, height, body, grid="xtics ytics", key="outside right top"):
-    head = HEAD.format(height=height, path=directory / f"{name}.svg", title=title, grid=grid, key=key,
+    path = directory / f"{name}.svg"
+    head = HEAD.format(height=height, path=path, title=title, grid=grid, key=key,
                        conditions=measured.conditions().replace("(R)", ""))
     subprocess.run(["gnuplot"], input=head + body, text=True, check=True)
+    declaration, rest = path.read_text().split("\n", 1)
+    path.write_text(f"{declaration}\n<!-- SPDX-License-Identifier: Apache-2.0 -->\n{rest}")
 
 
 def bars(directory, measured, name, title, axis, series, figure, tails=(), scale=1.0):

@@ -3,7 +3,7 @@
 import json
 
 # The ways of shmchan; everything else is a peer.
-OURS = ("shmchan", "spin", "sleep", "batch", "gather", "view", "hand-off")
+OURS = ("shmchan", "spin", "sleep", "batch", "gather", "view", "hand-off", "stream")
 
 
 class Results:

@@ -3,6 +3,21 @@
 #include "survivors.h"
 
 #include <errno.h>
+#include <string.h>
+
+/* A read puts messages one behind the other. */
+static bool stream_has(const struct trial *t, const struct journal *j, uint32_t id)
+{
+    const unsigned char *bytes = (const unsigned char *)j->buffer;
+    for (size_t at = 0, size; at + MESSAGE_BYTES_MAX <= sizeof j->buffer; at += size) {
+        uint32_t found;
+        memcpy(&found, bytes + at, sizeof found);
+        size = message_size(t->scene, found);
+        if (found == id || !message_id(t->scene, bytes + at, size))
+            return message_id(t->scene, bytes + at, size) == id;
+    }
+    return false;
+}
 
 /* A victim has, or may have, made off with a message: it had copied all of it, or was releasing it. */
 static bool part_may_have(const struct trial *t, const struct part *part, uint32_t id)
@@ -15,7 +30,7 @@ static bool part_may_have(const struct trial *t, const struct part *part, uint32
     for (uint32_t i = 0; i < BATCH; i++)
         if (message_id(t->scene, j->buffer[i], message_size(t->scene, id)) == id)
             return true;
-    return false;
+    return stream_has(t, j, id);
 }
 
 static bool part_surely_has(const struct part *part, uint32_t id)
