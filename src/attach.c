@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attaching, cloning, preparing, adopting and closing endpoints. */
-#include "src/handle.h"
+#include "src/kind.h"
 
 #include "shm/arena.h"
 #include "shm/event.h"
@@ -25,7 +25,9 @@ static enum spinning spinning_for(uint32_t flags)
     return SPIN_PAUSING;
 }
 
-static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags, struct handle *h)
+/* `rx` is NULL for a sender. */
+static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags, struct handle *h,
+                  struct chan_receiver *rx)
 {
     if (flags & ~ATTACH_FLAGS)
         return -EINVAL;
@@ -47,9 +49,14 @@ static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags
     h->state = state;
     h->hold = hold_first(&ch->segment.g, role);
     atomic_flag_clear(&h->in_use);
-    result = chan__endpoint_show(&h->endpoint, state);
+    const struct kind *kind = chan__kind(ch);
+    result = rx && kind->attaching ? kind->attaching(rx) : 0;
+    if (!result)
+        result = chan__endpoint_show(&h->endpoint, state);
     if (!result)
         result = chan__life_join(ch, role);
+    if (!result && rx && kind->attached)
+        result = kind->attached(rx);
     if (result) {
         chan__endpoint_leave(&h->endpoint);
         chan__life_update(ch); /* somebody may have counted us and thought himself not the last */
@@ -68,12 +75,18 @@ static int new_sender(struct chan *ch, uint32_t state, uint32_t flags, struct ch
     struct chan_sender *tx = calloc(1, sizeof *tx);
     if (!tx)
         return -ENOMEM;
-    int result = attach(ch, CHAN_ROLE_SENDER, state, flags, &tx->handle);
+    int result = attach(ch, CHAN_ROLE_SENDER, state, flags, &tx->handle, NULL);
     if (result)
         free(tx);
     else
         *out = tx;
     return result;
+}
+
+static void free_receiver(struct chan_receiver *rx)
+{
+    free(rx->views);
+    free(rx);
 }
 
 static int new_receiver(struct chan *ch, uint32_t state, uint32_t flags, struct chan_receiver **out)
@@ -83,9 +96,9 @@ static int new_receiver(struct chan *ch, uint32_t state, uint32_t flags, struct 
     struct chan_receiver *rx = calloc(1, sizeof *rx);
     if (!rx)
         return -ENOMEM;
-    int result = attach(ch, CHAN_ROLE_RECEIVER, state, flags, &rx->handle);
+    int result = attach(ch, CHAN_ROLE_RECEIVER, state, flags, &rx->handle, rx);
     if (result)
-        free(rx);
+        free_receiver(rx);
     else
         *out = rx;
     return result;
@@ -157,6 +170,8 @@ int chan_adopt_receiver(struct chan_receiver *rx)
 static void drop_holds(struct handle *h)
 {
     const struct segment *s = &h->chan->segment;
+    if (s->g.kind == CHAN_BROADCAST && h->endpoint.role == CHAN_ROLE_RECEIVER)
+        return; /* its views have no hold cells */
     if (h->endpoint.role == CHAN_ROLE_RECEIVER) {
         chan__orphans_give_back(&h->endpoint.party, h->open);
         return;
@@ -207,7 +222,7 @@ void chan_close_receiver(struct chan_receiver *rx)
     if (!rx)
         return;
     close_handle(&rx->handle);
-    free(rx);
+    free_receiver(rx);
 }
 
 struct chan *chan_of_sender(const struct chan_sender *tx)

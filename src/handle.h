@@ -42,12 +42,25 @@ struct handle {
 struct chan_sender {
     struct handle handle;
     uint32_t arena_hint;
+    uint64_t sent_to; /* broadcast: the number of the message sent last, + 1 */
+    uint64_t slowest; /* broadcast that blocks: no subscriber is behind this message */
+};
+
+/* A message that a broadcast's receiver looks at in place. */
+struct place {
+    struct cursor at;
+    uint64_t word; /* of its cell */
+    const void *data;
 };
 
 struct chan_receiver {
     struct handle handle;
     struct chan_sender *dead_letters; /* the user's, or NULL */
     uint32_t deliveries;              /* of what was received last */
+    bool lag_untold;                  /* the batch that ended there returned what it had */
+    uint64_t lagged;                  /* broadcast: messages missed, as told last */
+    uint64_t cursor;                  /* broadcast: as shown in the record */
+    struct place *views;              /* broadcast: of each hold, open or not */
 };
 
 /* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by
@@ -118,6 +131,7 @@ static inline int chan__handle_spare(struct handle *h, struct held *out)
 struct chan *chan__acquire(struct chan *ch);
 
 /* lifetimes (life.c) */
+void chan__life_begin(struct chan *ch); /* of a channel that is not shared yet */
 int chan__life_join(struct chan *ch, uint32_t role);
 void chan__life_leave(struct chan *ch, uint32_t role);
 void chan__life_update(struct chan *ch);
@@ -147,6 +161,10 @@ void chan__instance_close(int fd);
 
 /* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
 int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
+
+/* The same without spinning, on an event of the caller's choice. */
+int chan__wait_asleep(struct handle *h, atomic_u32 *event, uint32_t waits_for, int (*attempt)(void *),
+                      void *operation, int64_t deadline_ns);
 
 static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {

@@ -18,6 +18,7 @@ void chan__wake_all(struct chan *ch)
 {
     chan__event_notify_all(&seg_hot(&ch->segment)->data_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->space_event);
+    chan__event_notify_all(&seg_hot(&ch->segment)->closed_event);
 }
 
 /* Before a change that concerns all: see event.h. */
@@ -28,6 +29,21 @@ static void warn_all(struct chan *ch)
         chan__event_wake(&hot->data_event, INT_MAX);
     if (chan__event_has_sleepers(&hot->space_event))
         chan__event_wake(&hot->space_event, INT_MAX);
+    if (chan__event_has_sleepers(&hot->closed_event))
+        chan__event_wake(&hot->closed_event, INT_MAX);
+}
+
+/* Of kinds where a receiver gets only what is sent while it is there, the side of receivers is open whenever there is
+ * one. Such a channel is closed at first, and each new receiver opens it. */
+static bool reopens(const struct chan *ch)
+{
+    return ch->segment.g.kind == CHAN_BROADCAST;
+}
+
+void chan__life_begin(struct chan *ch)
+{
+    if (reopens(ch))
+        store_relaxed(&seg_hot(&ch->segment)->state, STATE_RECEIVERS_GONE);
 }
 
 void chan__others_may_end(struct chan *ch)
@@ -41,15 +57,20 @@ int chan__life_join(struct chan *ch, uint32_t role)
     atomic_u64 *state = &seg_hot(&ch->segment)->state;
     uint64_t seen = role == CHAN_ROLE_SENDER ? STATE_SENDERS_SEEN : STATE_RECEIVERS_SEEN;
     uint64_t closed = STATE_SENDERS_GONE | STATE_RECEIVERS_GONE | STATE_FINISHED;
+    uint64_t opens = 0;
     if (role == CHAN_ROLE_SENDER)
         closed |= STATE_SHUT_DOWN;
     else
         closed &= ~STATE_SENDERS_GONE; /* what was sent can still be received */
+    if (reopens(ch)) {
+        closed &= ~STATE_RECEIVERS_GONE;
+        opens = role == CHAN_ROLE_RECEIVER ? STATE_RECEIVERS_GONE : 0;
+    }
     for (;;) {
         uint64_t now = load_acquire(state);
         if (now & closed)
             return -EPIPE;
-        if (cas_seq_cst_u64(state, now, (now | seen) + STATE_VERSION))
+        if (cas_seq_cst_u64(state, now, ((now | seen) & ~opens) + STATE_VERSION))
             return 0;
     }
 }
@@ -75,9 +96,12 @@ static uint64_t update_flags(struct chan *ch, uint32_t leaving)
     atomic_u64 *word = &seg_hot(s)->state;
     for (;;) {
         uint64_t state = load_acquire(word);
-        if (s->g.lifetime != CHAN_EPHEMERAL)
+        uint64_t lasting = s->g.lifetime == CHAN_EPHEMERAL ? ~UINT64_C(0)
+                           : reopens(ch)                   ? STATE_RECEIVERS_GONE
+                                                           : 0;
+        if (!lasting)
             return state;
-        uint64_t changed = state | gone_flags(s, state, leaving);
+        uint64_t changed = state | (gone_flags(s, state, leaving) & lasting);
         if (changed == state || cas_seq_cst_u64(word, state, changed + STATE_VERSION))
             return changed;
     }
@@ -88,7 +112,7 @@ static uint64_t update_flags(struct chan *ch, uint32_t leaving)
 static void follow_flags(struct chan *ch, uint64_t state)
 {
     const struct segment *s = &ch->segment;
-    if (state & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE))
+    if (state & STATE_SHUT_DOWN || (state & STATE_RECEIVERS_GONE && !reopens(ch)))
         (void)chan__ring_seal(s); /* a corrupt ring shows itself to those who use it */
     if (state & STATE_FINISHED && ch->path)
         (void)chan__segment_unlink(s->fd, ch->path); /* whoever is at it already does the same */

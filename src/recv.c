@@ -248,6 +248,7 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
     }
     announce(rx, &unannounced);
     if (received) {
+        rx->lag_untold = result == -EOVERFLOW;
         rx->deliveries = deliveries;
         count_returned(rx, received);
     }
@@ -394,6 +395,8 @@ void chan__discard_all(struct handle *h)
     const struct segment *s = &h->chan->segment;
     struct held spare;
     struct message message;
+    if (s->g.kind == CHAN_BROADCAST)
+        return; /* what it retains is nobody's any more, and is overwritten in time */
     struct party party =
         h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
     party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);

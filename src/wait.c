@@ -112,14 +112,12 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
     return -EAGAIN;
 }
 
-static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+int chan__wait_asleep(struct handle *h, atomic_u32 *event, uint32_t waits_for, int (*attempt)(void *),
+                      void *operation, int64_t deadline_ns)
 {
-    bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
-    struct seg_hot *hot = seg_hot(&h->chan->segment);
-    atomic_u32 *event = sends ? &hot->space_event : &hot->data_event;
     struct seg_record *record = h->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
-    store_release(&record->waits_for, sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
+    store_release(&record->waits_for, waits_for);
     int result;
     bool interrupted = false;
     int64_t patience_ns = PATIENCE_NS;
@@ -140,6 +138,14 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
     if (result == -EMSGSIZE || result == -ENOBUFS)
         chan__event_notify(event, 1);
     return result;
+}
+
+static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+{
+    struct seg_hot *hot = seg_hot(&h->chan->segment);
+    if (h->endpoint.role == CHAN_ROLE_SENDER)
+        return chan__wait_asleep(h, &hot->space_event, CHAN_WAITS_FOR_SPACE, attempt, operation, deadline_ns);
+    return chan__wait_asleep(h, &hot->data_event, CHAN_WAITS_FOR_MESSAGE, attempt, operation, deadline_ns);
 }
 
 int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
