@@ -62,7 +62,8 @@ bool chan__retained_is(const struct segment *s, struct cursor at, uint64_t word)
     return !((now ^ word) & ~s->g.seal);
 }
 
-/* From the oldest message that may be retained, past those that were given up early. */
+/* From the oldest message that may be retained, past those that were given up early, or were overwritten since the tail
+ * was found. */
 static uint64_t skip_retired(const struct segment *s, uint64_t tail)
 {
     const struct geometry *g = &s->g;
@@ -73,7 +74,7 @@ static uint64_t skip_retired(const struct segment *s, uint64_t tail)
     while (number != tail) {
         struct cursor at = chan__ring_position(g, number);
         uint64_t word = load_acquire(seg_ring_cell(s, at.index));
-        if (cell_ahead(g, word, 2 * at.lap + 1) != 1)
+        if (cell_ahead(g, word, 2 * at.lap + 1) <= 0)
             break;
         number++;
     }

@@ -112,6 +112,19 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
     return -EAGAIN;
 }
 
+atomic_u32 *chan__event_of(const struct handle *h)
+{
+    struct seg_hot *hot = seg_hot(&h->chan->segment);
+    return h->endpoint.role == CHAN_ROLE_SENDER ? &hot->space_event : &hot->data_event;
+}
+
+/* Looked at between preparing to sleep and sleeping, like the attempt: chan__cancel() raises the event
+ * afterwards. */
+static bool is_cancelled(struct handle *h)
+{
+    return load_seq_cst(&h->cancelled) && atomic_exchange(&h->cancelled, false);
+}
+
 int chan__wait_asleep(struct handle *h, atomic_u32 *event, uint32_t waits_for, int (*attempt)(void *),
                       void *operation, int64_t deadline_ns)
 {
@@ -124,6 +137,8 @@ int chan__wait_asleep(struct handle *h, atomic_u32 *event, uint32_t waits_for, i
     for (;;) {
         uint32_t key = chan__event_prepare(event);
         result = attempt(operation);
+        if (result == -EAGAIN && is_cancelled(h))
+            result = -ECANCELED;
         if (result == -EAGAIN && interrupted)
             result = -EINTR;
         if (result != -EAGAIN)
@@ -142,10 +157,9 @@ int chan__wait_asleep(struct handle *h, atomic_u32 *event, uint32_t waits_for, i
 
 static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {
-    struct seg_hot *hot = seg_hot(&h->chan->segment);
-    if (h->endpoint.role == CHAN_ROLE_SENDER)
-        return chan__wait_asleep(h, &hot->space_event, CHAN_WAITS_FOR_SPACE, attempt, operation, deadline_ns);
-    return chan__wait_asleep(h, &hot->data_event, CHAN_WAITS_FOR_MESSAGE, attempt, operation, deadline_ns);
+    bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
+    return chan__wait_asleep(h, chan__event_of(h), sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE, attempt,
+                             operation, deadline_ns);
 }
 
 int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
