@@ -158,8 +158,8 @@ int chan__wait_asleep(struct handle *h, atomic_u32 *event, uint32_t waits_for, i
 static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {
     bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
-    return chan__wait_asleep(h, chan__event_of(h), sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE, attempt,
-                             operation, deadline_ns);
+    return chan__wait_asleep(h, chan__event_of(h), sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE,
+                             attempt, operation, deadline_ns);
 }
 
 int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)

@@ -108,6 +108,8 @@ static void set_up(struct trial *t, struct actor *actor)
 static void create(struct trial *t, const struct scene *s, unsigned in_hand)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
+    options.kind = s->kind;
+    options.overflow = s->overflow;
     options.messages = s->messages;
     options.message_size = s->large ? 4200 : 64;
     options.bytes = s->large ? (s->messages + in_hand) * UINT64_C(8192) : 0;
