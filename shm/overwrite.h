@@ -8,7 +8,7 @@
  * found no payload memory has given up the oldest early: {2L+1, x} -> {2L+2, s}, as taking does.
  *
  * A reader copies, and then looks whether the cell still has the word that it had before; a sender writes into a
- * block only after the cell has another (OVERWRITE in atomic.h). docs/design.md, section 10. */
+ * block only after the cell has another (OVERWRITE in atomic.h). docs/design.md, section 9. */
 #ifndef SHM_OVERWRITE_H
 #define SHM_OVERWRITE_H
 

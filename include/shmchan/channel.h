@@ -79,7 +79,7 @@ struct chan_options {
 
 /* bytes: the payload budget beside `messages`; the channel is full when either is used up. It concerns
  * only messages larger than chan_memory.inline_size. The default has room for `messages` of the largest
- * size, but at most for the larger of 64 MiB and four of them.
+ * size, and for one more in a broadcast that overwrites, but at most for the larger of 64 MiB and four of them.
  *
  * max_deliveries: a message that was delivered this often and never released is moved to a dead-letter channel
  * (chan_receiver_set_dead_letters()), or discarded, instead of being delivered once more; both are counted. */

@@ -279,6 +279,25 @@ static void test_senders_that_wait_are_full_when_memory_is_short(const struct fl
     audience_close(flavour, &a);
 }
 
+static void test_as_many_of_the_largest_are_kept_unless_told_otherwise(const struct flavour *flavour)
+{
+    struct chan_options options = flavour_options(flavour, 5);
+    options.bytes = 0;
+    struct audience a = {.ch = flavour_create_with(flavour, &options)};
+    struct party me;
+    party_open(&me, flavour, a.ch);
+    expect_result(attach_receiver(&me, 0, 0), 0);
+    expect_result(attach_sender(&me, 0, 0), 0);
+    for (int lap = 0; lap < 3; lap++) {
+        for (int i = 0; i < 5; i++)
+            expect_result(chan_try_send(me.tx, me.buffer, options.message_size), 0);
+        for (int i = 0; i < 5; i++)
+            expect_result(chan_try_recv(me.rx, me.buffer, options.message_size, NULL), 0);
+    }
+    party_leave(&me);
+    audience_close(flavour, &a);
+}
+
 static void test_the_policy_is_part_of_what_an_opener_asks_for(const struct flavour *flavour)
 {
     struct audience a = audience_open(flavour, 2, 1);
@@ -321,6 +340,7 @@ int main(int argc, char **argv)
         CASE(test_views_are_limited_and_told_apart, OF_BROADCAST, 0),
         CASE(test_senders_that_do_not_wait_give_up_the_oldest_when_memory_is_short, OF_LAG | FOR_LARGE, 0),
         CASE(test_senders_that_wait_are_full_when_memory_is_short, OF_BLOCK | FOR_LARGE, 0),
+        CASE(test_as_many_of_the_largest_are_kept_unless_told_otherwise, OF_BROADCAST, 0),
         CASE(test_the_policy_is_part_of_what_an_opener_asks_for, OF_BROADCAST | FOR_NAMED, 0),
     };
     return suite_run("broadcast_gate", cases, sizeof cases / sizeof *cases, argc, argv);

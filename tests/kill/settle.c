@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a trial: everything is repaired, and every message accounted for. */
-#include "survivors.h"
+#include "audience.h"
 
 #include <errno.h>
 
@@ -164,6 +164,10 @@ void trial_settle(struct trial *t)
     struct chan_repair_report report;
     struct chan_stat stat;
     char text[200];
+    if (t->scene->kind == CHAN_BROADCAST) {
+        audience_settle(t);
+        return;
+    }
     trial_must(t, "chan_repair", chan_repair(t->ch, 0, &report));
     if (report.dead != report.repaired)
         trial_fail(t, "%u dead, %u repaired", report.dead, report.repaired);
