@@ -150,6 +150,17 @@ static int find(struct chan_receiver *rx, struct found *out)
     return 0;
 }
 
+/* What is at the cursor stays until it is received, or lag is told of it; nobody else moves the cursor. */
+int chan__broadcast_recv_ready(struct chan_receiver *rx, struct stamp *stamp)
+{
+    uint64_t word;
+    int result = chan__retained_find(&rx->handle.chan->segment, party_of(rx)->cursor, &word);
+    if (result == -EAGAIN && !rx->lag_untold)
+        result = end_or_empty(rx, &word);
+    *stamp = (struct stamp){{number_of(rx)}};
+    return result == -EAGAIN && !rx->lag_untold ? result : 0;
+}
+
 /* Whether what was read of the message is whole. -EOVERFLOW; -EBADMSG: it is, and makes no sense: it is passed. */
 static int validate(struct chan_receiver *rx, const struct found *found)
 {

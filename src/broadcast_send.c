@@ -104,6 +104,18 @@ int chan__broadcast_put(void *sending)
     return 0;
 }
 
+/* Full at one tail twice: a cursor that had let it go in between would still do so. */
+int chan__broadcast_send_ready(struct chan_sender *tx, struct stamp *stamp)
+{
+    const struct party *party = &tx->handle.endpoint.party;
+    uint64_t word;
+    int result = chan__sending_check_open(tx);
+    if (!result)
+        result = find_place(tx, &word);
+    *stamp = (struct stamp){{chan__ring_number(&party->segment->g, party->cursor)}};
+    return result == -EAGAIN ? result : 0;
+}
+
 uint32_t chan_sender_reached(const struct chan_sender *tx)
 {
     const struct segment *s = &tx->handle.chan->segment;

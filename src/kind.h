@@ -31,6 +31,11 @@ struct receiving {
     uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
 };
 
+/* Of a look at a channel: words that change whenever what is ready does. */
+struct stamp {
+    uint64_t words[3];
+};
+
 struct kind {
     /* An attempt of chan__wait(): put the message of a struct sending into the channel, and tell receivers. */
     int (*put)(void *sending);
@@ -44,6 +49,12 @@ struct kind {
                 uint32_t *unannounced);
     int (*recv_view)(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
     int (*release)(struct chan_receiver *rx, struct chan_view *view);
+    int (*give_back)(struct chan_receiver *rx, struct chan_view *view); /* NULL: the kind has no such thing */
+
+    /* Whether a send of one small message, or a receive, would not block: 0, or -EAGAIN. Two that say -EAGAIN with
+     * equal stamps mean that it would have blocked at every moment between them. */
+    int (*send_ready)(struct chan_sender *tx, struct stamp *stamp);
+    int (*recv_ready)(struct chan_receiver *rx, struct stamp *stamp);
 
     /* A receiver is about to be shown LIVE, and has been; NULL: nothing to do. */
     int (*attaching)(struct chan_receiver *rx);
@@ -59,6 +70,9 @@ int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, si
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 
 /* broadcasts (broadcast_send.c, broadcast_recv.c) */
 int chan__broadcast_put(void *sending);
@@ -67,6 +81,8 @@ int chan__broadcast_recv(struct chan_receiver *rx, void *buffer, size_t capacity
                          int64_t deadline_ns, uint32_t *unannounced);
 int chan__broadcast_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__broadcast_release(struct chan_receiver *rx, struct chan_view *view);
+int chan__broadcast_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__broadcast_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 int chan__broadcast_attaching(struct chan_receiver *rx);
 int chan__broadcast_attached(struct chan_receiver *rx);
 
