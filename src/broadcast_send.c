@@ -13,6 +13,9 @@
 /* Above this, look whether there is a place before copying. */
 #define LOOK_FIRST_BYTES 512u
 
+/* How often others may be faster to give up the oldest message, each time freeing memory themselves. */
+#define RETIRE_TRIES 16
+
 /* The tail, if a message may be sent there now: *word is that of its cell. -EAGAIN: a receiver has not read what
  * would be overwritten. */
 static int find_place(struct chan_sender *tx, uint64_t *word)
@@ -36,23 +39,35 @@ static void free_payload(const struct segment *s, uint32_t block)
         chan__event_notify_after_store(&seg_hot(s)->space_event, INT_MAX);
 }
 
+/* The oldest message, if it may be given up. */
+static int find_oldest(const struct segment *s, uint64_t *oldest)
+{
+    uint64_t tail;
+    int result = chan__retained_range(s, oldest, &tail);
+    if (result)
+        return result;
+    bool is_read =
+        s->g.overflow == CHAN_LAG || (int64_t)(*oldest - chan__subscription_slowest(s, tail)) < 0;
+    return *oldest != tail && is_read ? 0 : -EAGAIN;
+}
+
 int chan__broadcast_make_room(struct sending *op)
 {
     struct party *party = &op->tx->handle.endpoint.party;
     const struct segment *s = party->segment;
-    uint64_t oldest, tail;
-    int result = chan__retained_range(s, &oldest, &tail);
-    if (result)
+    for (int tries = 0; tries < RETIRE_TRIES; tries++) {
+        uint64_t oldest;
+        int result = find_oldest(s, &oldest);
+        if (result)
+            return result;
+        if (!chan__overwrite_retire(party, chan__ring_position(&s->g, oldest), &op->spare))
+            continue; /* somebody else did, or overwrote it */
+        result = chan__hold_read(party, op->spare.hold, &op->spare);
+        if (!result)
+            free_payload(s, op->spare.number);
         return result;
-    bool is_read = s->g.overflow == CHAN_LAG || (int64_t)(oldest - chan__subscription_slowest(s, tail)) < 0;
-    if (oldest == tail || !is_read)
-        return -EAGAIN;
-    if (!chan__overwrite_retire(party, chan__ring_position(&s->g, oldest), &op->spare))
-        return 0; /* somebody else did */
-    result = chan__hold_read(party, op->spare.hold, &op->spare);
-    if (!result)
-        free_payload(s, op->spare.number);
-    return result;
+    }
+    return -EAGAIN;
 }
 
 /* All receivers are to have the message, so all are warned, and woken. */

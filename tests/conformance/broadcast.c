@@ -3,7 +3,7 @@
 #include "broadcast.h"
 
 #include <errno.h>
-#include <string.h>
+#include <stdbool.h>
 
 #include "expect.h"
 #include "pattern.h"
@@ -402,6 +402,49 @@ static void test_figures_say_what_was_sent_received_and_missed(const struct flav
     audience_close(flavour, &a);
 }
 
+static void test_a_select_waits_for_several_of_them(const struct flavour *flavour)
+{
+    struct audience a = audience_open(flavour, 2, 0);
+    struct chan_select *sel;
+    struct chan_selected out;
+    struct party me;
+    party_open(&me, flavour, a.ch);
+    expect_result(attach_receiver(&me, 0, 0), 0);
+    expect_result(attach_sender(&me, 0, 0), 0);
+    expect_result(chan_select_create(0, &sel), 0);
+    expect_result(chan_select_recv(sel, me.rx), 0);
+    expect_result(chan_try_select(sel, &out), -EAGAIN);
+    audience_send(&a, 0, 2);
+    expect_result(chan_try_select(sel, &out), 0);
+    expect_result(chan_release(me.rx, &out.view), 0);
+    expect_result(recv_try(&me, 0, 0), 1);
+    expect_result(chan_select_timeout(sel, &out, 1000000), -ETIMEDOUT);
+    expect_result(chan_give_back(me.rx, &out.view), -EOPNOTSUPP);
+    actor_end(a.tx);
+    a.tx = NULL;
+    expect_result(close_sender(&me, 0, 0), 0);
+    bool ends = flavour->lifetime == CHAN_EPHEMERAL;
+    expect_result(chan_try_select(sel, &out), ends ? 0 : -EAGAIN);
+    if (ends)
+        expect_result(out.result, -EPIPE);
+    chan_select_close(sel);
+    party_leave(&me);
+    audience_close(flavour, &a);
+}
+
+static void test_a_wait_for_the_end_can_be_cancelled(const struct flavour *flavour)
+{
+    struct audience a = audience_open(flavour, 2, 1);
+    struct party me;
+    party_open(&me, flavour, a.ch);
+    expect_result(attach_sender(&me, 0, 0), 0);
+    expect_result(chan_cancel_sender(me.tx), 0);
+    expect_result(chan_wait_closed(me.tx), -ECANCELED);
+    expect_result(chan_wait_closed_timeout(me.tx, 1000000), -ETIMEDOUT);
+    party_leave(&me);
+    audience_close(flavour, &a);
+}
+
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
@@ -427,6 +470,8 @@ int main(int argc, char **argv)
         CASE(test_too_small_a_buffer_leaves_the_message, OF_BROADCAST, 0),
         CASE(test_sides_come_and_go_in_a_durable_one, OF_BROADCAST | FOR_DURABLE, 0),
         CASE(test_an_ephemeral_one_goes_with_its_last_endpoint, OF_BROADCAST | FOR_EPHEMERAL | FOR_NAMED, 0),
+        CASE(test_a_select_waits_for_several_of_them, OF_BROADCAST | FOR_MANY, 0),
+        CASE(test_a_wait_for_the_end_can_be_cancelled, OF_BROADCAST | FOR_MANY_SENDERS | FOR_NAMED, 0),
         CASE(test_figures_say_what_was_sent_received_and_missed, OF_LAG | FOR_MANY, 0),
     };
     return suite_run("broadcast", cases, sizeof cases / sizeof *cases, argc, argv);
