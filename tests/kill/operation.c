@@ -288,7 +288,8 @@ const struct operation operations[] = {
     {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
     {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
     {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
-    {.name = "read", .role = RX, .takes = BATCH, .needs = 1, .run = run_read},
+    /* The buffer has room for some of those that come meanwhile. */
+    {.name = "read", .role = RX, .takes = 2 * BATCH, .needs = 1, .run = run_read},
     {.name = "read_part", .role = RX, .needs = 1, .run = run_read_part},
     {.name = "read_rest", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_part, .run = run_read_rest},
     {.name = "redelivery", .role = RX, .takes = 1, .orphan = true, .run = run_recv},
