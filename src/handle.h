@@ -163,6 +163,7 @@ void chan__instance_close(int fd);
 
 /* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
 atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for); /* CHAN_WAITS_FOR_* */
+void chan__count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t slept_ns);
 int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
 
 /* The same for the end of the channel. */

@@ -3,7 +3,8 @@
 #include "src/kind.h"
 
 static const struct kind kinds[] = {
-    [CHAN_QUEUE] = {chan__queue_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release},
+    [CHAN_QUEUE] = {chan__queue_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release,
+                    chan__queue_give_back, chan__queue_send_ready, chan__queue_recv_ready},
 };
 
 const struct kind *chan__kind(const struct chan *ch)

@@ -32,6 +32,11 @@ struct receiving {
     const struct cursor *end; /* NULL, or: only messages before it */
 };
 
+/* Of a look at a channel: words that change whenever what is ready does. */
+struct stamp {
+    uint64_t words[3];
+};
+
 struct kind {
     /* An attempt of chan__wait(): put the message of a struct sending into the channel, and tell receivers. */
     int (*put)(void *sending);
@@ -42,6 +47,12 @@ struct kind {
                 uint32_t *unannounced);
     int (*recv_view)(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
     int (*release)(struct chan_receiver *rx, struct chan_view *view);
+    int (*give_back)(struct chan_receiver *rx, struct chan_view *view);
+
+    /* Whether a send of one small message, or a receive, would not block: 0, or -EAGAIN. Two that say -EAGAIN with
+     * equal stamps mean that it would have blocked at every moment between them. */
+    int (*send_ready)(struct chan_sender *tx, struct stamp *stamp);
+    int (*recv_ready)(struct chan_receiver *rx, struct stamp *stamp);
 };
 
 /* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
@@ -53,6 +64,9 @@ int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, si
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 
 /* Queues are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)
