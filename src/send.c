@@ -30,7 +30,7 @@ static int check_open(struct chan_sender *tx)
     return -EPIPE;
 }
 
-static int claim(struct sending *op)
+OUT_OF_LINE static int claim(struct sending *op)
 {
     return chan__arena_claim(segment_of(op->tx), op->spare.number, op->size, &op->tx->arena_hint);
 }
