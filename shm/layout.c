@@ -113,7 +113,7 @@ uint64_t chan__layout_signature(void)
         sizeof(struct seg_hot),
         offsetof(struct seg_hot, data_event),
         offsetof(struct seg_hot, orphans),
-        offsetof(struct seg_hot, closed_event),
+        offsetof(struct seg_hot, life_event),
         SEG_RECORDS_AT,
         offsetof(struct seg_record, intent_old),
         offsetof(struct seg_record, sent),

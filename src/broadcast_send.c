@@ -46,8 +46,7 @@ static int find_oldest(const struct segment *s, uint64_t *oldest)
     int result = chan__retained_range(s, oldest, &tail);
     if (result)
         return result;
-    bool is_read =
-        s->g.overflow == CHAN_LAG || (int64_t)(*oldest - chan__subscription_slowest(s, tail)) < 0;
+    bool is_read = s->g.overflow == CHAN_LAG || (int64_t)(*oldest - chan__subscription_slowest(s, tail)) < 0;
     return *oldest != tail && is_read ? 0 : -EAGAIN;
 }
 
@@ -80,6 +79,8 @@ static int exchange(struct sending *op)
     for (uint64_t steps = 0; steps < RING_STEPS_MAX(&s->g); steps++) {
         uint64_t word;
         int result = find_place(op->tx, &word);
+        if (!result && cell_block(&s->g, word) >= s->g.blocks)
+            result = -EBADMSG;
         if (result)
             return result;
         if (warns && chan__event_has_sleepers(event))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting, as a sender, until nothing can be sent any more. */
+/* Waiting, as a sender, until nobody will receive any more. */
 #include "src/handle.h"
+
+#include <errno.h>
 
 static int attempt_closed(void *operation)
 {
@@ -15,10 +17,7 @@ static int wait_closed_until(struct chan_sender *tx, int64_t deadline_ns)
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = attempt_closed(tx);
-    if (result)
-        result = chan__wait_asleep(&tx->handle, &seg_hot(&tx->handle.chan->segment)->closed_event,
-                                   CHAN_WAITS_FOR_CLOSE, attempt_closed, tx, deadline_ns);
+    result = chan__wait_for_end(&tx->handle, attempt_closed, tx, deadline_ns);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -26,6 +25,11 @@ static int wait_closed_until(struct chan_sender *tx, int64_t deadline_ns)
 int chan_wait_closed(struct chan_sender *tx)
 {
     return wait_closed_until(tx, CHAN_FOREVER);
+}
+
+int chan_try_wait_closed(struct chan_sender *tx)
+{
+    return wait_closed_until(tx, DEADLINE_TRY);
 }
 
 int chan_wait_closed_timeout(struct chan_sender *tx, int64_t timeout_ns)

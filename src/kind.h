@@ -25,10 +25,11 @@ struct sending {
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
 struct receiving {
     struct chan_receiver *rx;
-    uint64_t limit;         /* largest message to be taken */
-    struct message message; /* the size also of one that was over the limit */
-    uint32_t hold;          /* where the message is */
-    uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
+    uint64_t limit;           /* largest message to be taken */
+    struct message message;   /* the size also of one that was over the limit */
+    uint32_t hold;            /* where the message is */
+    uint32_t *unannounced;    /* NULL: wake a sender at once; else count the places it is not told of yet */
+    const struct cursor *end; /* NULL, or: only messages before it */
 };
 
 /* Of a look at a channel: words that change whenever what is ready does. */
@@ -91,6 +92,16 @@ int chan__broadcast_attached(struct chan_receiver *rx);
 int chan__sending_check_open(struct chan_sender *tx);
 int chan__sending_compose(struct sending *op);
 bool chan__sending_heads_a_batch(const struct sending *op);
+/* Batches (send.c, recv.c): receivers, and senders, hear of several messages at once, but of all before the caller
+ * waits for them. */
+int chan__send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
+                           struct batch *batch);
+void chan__send_announce(struct chan_sender *tx, struct batch *batch);
+void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced);
+
+/* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
+ * received, but not returned. */
+void chan__recv_returns(struct chan_receiver *rx, uint64_t messages);
 
 /* Queues are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)
