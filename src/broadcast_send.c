@@ -79,6 +79,8 @@ static int exchange(struct sending *op)
     for (uint64_t steps = 0; steps < RING_STEPS_MAX(&s->g); steps++) {
         uint64_t word;
         int result = find_place(op->tx, &word);
+        if (!result && cell_block(&s->g, word) >= s->g.blocks)
+            result = -EBADMSG;
         if (result)
             return result;
         if (warns && chan__event_has_sleepers(event))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One source, many listeners: each gets every price, and a slow one learns how many it missed.
  *
- *     ./06_broadcast          a ticker and three listeners, one of which is slow
+ *     ./08_broadcast          a ticker and three listeners, one of which is slow
  *
  * The ticker never waits (CHAN_LAG, the default); with CHAN_BLOCK it would wait for the slow listener. */
 #include <shmchan.h>
@@ -21,7 +21,7 @@ struct price {
 static void check(int result, const char *what)
 {
     if (result < 0) {
-        fprintf(stderr, "06_broadcast: %s: %s\n", what, chan_strerror(result));
+        fprintf(stderr, "08_broadcast: %s: %s\n", what, chan_strerror(result));
         exit(1);
     }
 }
