@@ -125,6 +125,9 @@ static int read_at(struct actor *a, size_t at, size_t size)
     return got < 0 ? (int)got : 0;
 }
 
+/* More than can come while one read goes on: what is queued, and what is sent when it has been stopped. */
+#define READ_MAX 8u
+
 /* All messages that are there, one behind the other. */
 static int run_read(struct actor *a)
 {
@@ -254,7 +257,7 @@ const struct operation operations[] = {
     {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
     {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
     {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
-    {.name = "read", .role = RX, .takes = BATCH, .needs = 1, .run = run_read},
+    {.name = "read", .role = RX, .takes = READ_MAX, .needs = 1, .run = run_read},
     {.name = "read_part", .role = RX, .needs = 1, .run = run_read_part},
     {.name = "read_rest", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_part, .run = run_read_rest},
     {.name = "redelivery", .role = RX, .takes = 1, .orphan = true, .run = run_recv},
