@@ -4,6 +4,7 @@
 
 #include "shm/arena.h"
 #include "shm/event.h"
+#include "shm/overwrite.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -29,13 +30,33 @@ static int check_open(struct chan_sender *tx)
     return -EPIPE;
 }
 
+static int claim(struct sending *op)
+{
+    return chan__arena_claim(segment_of(op->tx), op->spare.number, op->size, &op->tx->arena_hint);
+}
+
+/* Some kinds have memory in use that they can do without, one message's at a time. */
+OUT_OF_LINE static int make_room_and_claim(struct sending *op)
+{
+    int (*make_room)(struct sending *) = chan__kind(op->tx->handle.chan)->make_room;
+    int result = -EAGAIN;
+    for (uint64_t i = 0; result == -EAGAIN && i <= segment_of(op->tx)->g.messages; i++) {
+        if (!make_room || make_room(op))
+            return -EAGAIN;
+        result = claim(op);
+    }
+    return result;
+}
+
 static int get_memory(struct sending *op)
 {
     const struct segment *s = segment_of(op->tx);
     if (op->size <= s->g.inline_size) {
         store_relaxed(&op->spare.block->extent_count, 0);
     } else {
-        int result = chan__arena_claim(s, op->spare.number, op->size, &op->tx->arena_hint);
+        int result = claim(op);
+        if (result == -EAGAIN)
+            result = make_room_and_claim(op);
         if (result)
             return result;
     }
@@ -87,6 +108,23 @@ static int describe(struct sending *op)
     return 0;
 }
 
+int chan__sending_check_open(struct chan_sender *tx)
+{
+    return check_open(tx);
+}
+
+int chan__sending_compose(struct sending *op)
+{
+    chan__overwrite_fence();
+    int result = get_memory(op);
+    return result ? result : describe(op);
+}
+
+bool chan__sending_heads_a_batch(const struct sending *op)
+{
+    return heads_a_batch(op);
+}
+
 int chan__queue_put(void *sending)
 {
     struct sending *op = sending;
@@ -136,6 +174,23 @@ static inline int put(struct sending *op, int64_t deadline_ns)
     return chan__wait(h, chan__kind(h->chan)->put, op, deadline_ns);
 }
 
+static inline void count_one(atomic_u64 *count)
+{
+    store_relaxed(count, load_relaxed(count) + 1);
+}
+
+/* A message that could not be sent stays its user's: it is in no other count. */
+static void count_refusal(struct chan_sender *tx, int result)
+{
+    struct seg_record *record = tx->handle.endpoint.party.record;
+    if (result == -EAGAIN)
+        count_one(&record->refused_full);
+    else if (result == -ETIMEDOUT)
+        count_one(&record->refused_late);
+    else if (result == -EPIPE)
+        count_one(&record->refused_closed);
+}
+
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
                      struct batch *batch)
 {
@@ -147,6 +202,8 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
         result = put(&op, deadline_ns);
     if (result && op.has_memory)
         drop_memory(&op);
+    if (result && !(batch && result == -EAGAIN)) /* a batch may go on to wait */
+        count_refusal(tx, result);
     return result;
 }
 
@@ -184,8 +241,9 @@ int chan_send_until(struct chan_sender *tx, const void *data, size_t size, int64
 
 void chan__send_announce(struct chan_sender *tx, struct batch *batch)
 {
+    int count = chan__is_queue(tx->handle.chan) ? (int)batch->unannounced : INT_MAX;
     if (batch->unannounced)
-        chan__event_notify(&seg_hot(segment_of(tx))->data_event, (int)batch->unannounced);
+        chan__event_notify(&seg_hot(segment_of(tx))->data_event, count);
     batch->unannounced = 0;
 }
 
@@ -217,6 +275,8 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
         sent += !result;
     }
     chan__send_announce(tx, &batch);
+    if (result == -EAGAIN)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return sent ? (ssize_t)sent : result;
 }
@@ -266,6 +326,8 @@ static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan
     unsigned char *payload = chan__payload(s, op.spare.block, size);
     if (!payload)
         return -EBADMSG;
+    if (!chan__is_queue(tx->handle.chan))
+        chan__overwrite_fence();
     tx->handle.open |= hold_bit(&tx->handle, op.spare.hold);
     *loan = (struct chan_loan){.data = payload, .size = size, .hold = op.spare.hold + 1};
     return 0;
@@ -279,6 +341,8 @@ static int reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *
     if (result)
         return result;
     result = open_loan(tx, size, loan, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -337,6 +401,8 @@ static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t s
     if (result)
         return result;
     result = commit_loan(tx, loan, size, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return result;
 }

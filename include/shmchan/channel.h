@@ -19,7 +19,8 @@ struct chan;
 #define CHAN_NAME_MAX 200
 
 /* Kinds of channel. */
-#define CHAN_QUEUE 0u /* bounded FIFO queue; each message goes to exactly one receiver */
+#define CHAN_QUEUE 0u     /* bounded FIFO queue; each message goes to exactly one receiver */
+#define CHAN_BROADCAST 1u /* each message goes to every receiver there is: shmchan/broadcast.h */
 
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u
@@ -33,6 +34,11 @@ struct chan;
  * chan_unlink(). */
 #define CHAN_EPHEMERAL 0u
 #define CHAN_DURABLE 1u
+
+/* What a broadcast does with messages that a receiver has not read yet when `messages` later ones have been sent:
+ * overwrite them, and tell the receiver how many it missed, or have the senders wait for it. */
+#define CHAN_LAG 0u
+#define CHAN_BLOCK 1u
 
 /* Flags for creating and opening; they concern this process's mapping, not the object. */
 /* Map every page now, so that no page fault comes later. */
@@ -54,7 +60,7 @@ struct chan;
 
 struct chan_options {
     uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
-    uint32_t kind;           /* CHAN_QUEUE */
+    uint32_t kind;           /* CHAN_QUEUE ... */
     uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64 */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
     uint64_t bytes;          /* payload budget, see below; 0 means a default */
@@ -67,12 +73,13 @@ struct chan_options {
     uint32_t group;          /* group of the object; CHAN_NO_GROUP leaves it */
     uint32_t flags;          /* CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER */
     uint32_t max_deliveries; /* see below; 0: no limit */
+    uint32_t overflow;       /* broadcast: CHAN_LAG or CHAN_BLOCK; else 0 */
     uint32_t reserved;       /* must be 0 */
 };
 
 /* bytes: the payload budget beside `messages`; the channel is full when either is used up. It concerns
  * only messages larger than chan_memory.inline_size. The default has room for `messages` of the largest
- * size, but at most for the larger of 64 MiB and four of them.
+ * size, and for one more in a broadcast that overwrites, but at most for the larger of 64 MiB and four of them.
  *
  * max_deliveries: a message that was delivered this often and never released is moved to a dead-letter channel
  * (chan_receiver_set_dead_letters()), or discarded, instead of being delivered once more; both are counted. */
@@ -99,6 +106,13 @@ struct chan_memory {
  * each part rounded up to 128 bytes and the units to a page. NULL options mean CHAN_OPTIONS_INIT.
  * -EINVAL: an option is out of range. -EFBIG: the sum does not fit. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_memory(const struct chan_options *options, struct chan_memory *out);
+
+/* How many messages a channel should hold so that senders need not wait in a burst: if they send
+ * `sent_per_second` for `burst_ms` milliseconds while receivers manage `received_per_second`, what is left over,
+ * rounded up to a power of two; at least 64, also where receivers are fast enough. What does not fit into 64 bits
+ * saturates; chan_options.messages takes 2^24 at most. Async-signal-safe. Since 0.1. */
+CHAN_API uint64_t chan_plan_messages(uint64_t sent_per_second, uint64_t received_per_second,
+                                     uint64_t burst_ms);
 
 /* Create a channel. It appears under its name complete, or not at all. An ephemeral object of that name
  * whose endpoints are all dead is replaced. NULL options mean CHAN_OPTIONS_INIT. `*out` is released with
@@ -151,7 +165,9 @@ CHAN_API void chan_close(struct chan *ch);
 CHAN_API CHAN_MUST_USE int chan_unlink(const char *name);
 
 /* End the channel: sends that have not taken effect fail with -EPIPE, receivers get what is queued and
- * then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. Since 0.1. */
+ * then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. It is the half close
+ * that receivers want, too: chan_shutdown(chan_of_receiver(rx)) refuses what comes and keeps what is there, for
+ * all receivers; chan_close_receiver() of the last one throws it away. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_shutdown(struct chan *ch);
 
 /* Calls visit(name, arg) for each object in the directory that has a channel's name (it need not be a
@@ -184,9 +200,12 @@ CHAN_API int chan_is_empty(const struct chan *ch);
 CHAN_API int chan_is_full(const struct chan *ch);
 CHAN_API uint32_t chan_senders(const struct chan *ch); /* attached now, the dead that were noticed left out */
 CHAN_API uint32_t chan_receivers(const struct chan *ch);
+CHAN_API uint32_t chan_weak_senders(const struct chan *ch); /* not among the senders */
 
-/* closed: shut down, or (ephemeral) a side is disconnected: no further message will be accepted. drained:
- * closed, and no message is left to receive or in a receiver's hands. Since 0.1. */
+/* closed: shut down, or (ephemeral) a side is disconnected: no further message will be accepted. A side that has
+ * the asker is not disconnected; so to a sender it means that nobody will receive, and to a receiver that nobody
+ * will send, though messages may be left. drained: closed, and no message is left to receive or in a receiver's
+ * hands. Since 0.1. */
 CHAN_API int chan_is_closed(const struct chan *ch);
 CHAN_API int chan_is_drained(const struct chan *ch);
 

@@ -12,7 +12,12 @@
 CHAN_BEGIN
 
 /* Totals of a channel since its creation, over all endpoints there have been. At any quiescent moment,
- * once the dead are repaired: sent == received + discarded + dead_lettered + held + orphaned + queued. */
+ * once the dead are repaired: sent == received + discarded + dead_lettered + held + orphaned + queued.
+ *
+ * Of a broadcast: `sent` are messages, `received` and `lagged` are those of all receivers added up (plain counts, short
+ * by what a killed call had in hand), `queued` are the messages retained, the latest `messages` of them, and `discarded`
+ * those given up earlier because their payload memory was needed. A receiver that has been there from message a to
+ * message b and holds no view has b - a == received + lagged. receivers_gone: there is none now. */
 struct chan_stat {
     uint32_t size; /* in: sizeof(struct chan_stat) */
     uint32_t format_version;
@@ -45,6 +50,26 @@ struct chan_stat {
     uint32_t mode;           /* permission bits of the object */
     uint32_t unlinked;       /* the object has no name any more (or never had) */
     uint64_t resident_bytes; /* blocks of the object that have memory behind them */
+    uint32_t weak_senders;
+    uint32_t reserved;
+    uint64_t
+        high_water; /* the longest that the queue has been. Senders look when they fill every eighth position
+                          * and when it is full: so it is exact if it ever was full, and else at most 7 short */
+    /* Messages that senders could not send, and still have: not among those sent. Calls that gave up counted
+     * once each, a batch for the message that stopped it. */
+    uint64_t refused_full;   /* -EAGAIN */
+    uint64_t refused_late;   /* -ETIMEDOUT */
+    uint64_t refused_closed; /* -EPIPE */
+    /* How often, and how long in all, senders slept for want of room and receivers for want of messages. */
+    uint64_t send_waits;
+    int64_t send_waited_ns;
+    uint64_t recv_waits;
+    int64_t recv_waited_ns;
+    /* What came back from the dead, counted once however many repaired it. */
+    uint64_t deaths;     /* endpoints that were never closed, and whose records are free again */
+    uint64_t given_back; /* times that a message came back, also from receivers that closed with it in hand */
+    uint64_t units_reclaimed; /* payload units of loans, and of releases cut short */
+    uint64_t lagged;          /* broadcast: messages that receivers were told to have missed, in all */
 };
 
 CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
@@ -52,6 +77,7 @@ CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
 
 #define CHAN_ROLE_SENDER 1u
 #define CHAN_ROLE_RECEIVER 2u
+#define CHAN_ROLE_WEAK 3u /* a weak sender: keeps nobody connected */
 
 #define CHAN_STATE_ATTACHING 1u
 #define CHAN_STATE_LIVE 2u
@@ -61,6 +87,7 @@ CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
 #define CHAN_WAITS_FOR_NOTHING 0u
 #define CHAN_WAITS_FOR_MESSAGE 1u
 #define CHAN_WAITS_FOR_SPACE 2u
+#define CHAN_WAITS_FOR_CLOSE 3u /* chan_wait_closed() */
 
 struct chan_endpoint_stat {
     uint32_t size; /* in: sizeof(struct chan_endpoint_stat) */
@@ -80,10 +107,12 @@ struct chan_endpoint_stat {
     int64_t waiting_ns;          /* for how long it has been waiting; 0 if it is not */
     uint64_t messages;           /* sent or received by this endpoint */
     uint64_t bytes;
-    uint64_t waits;    /* times it went to sleep */
-    int64_t waited_ns; /* time asleep in all */
+    uint64_t waits;    /* times it went to sleep, in sends or receives */
+    int64_t waited_ns; /* time asleep in these, in all */
     uint32_t held;     /* views (receiver) now */
     uint32_t orphaned; /* messages in this record that wait for redelivery */
+    uint64_t
+        unread; /* broadcast, receiver: messages sent that it is not done with, overwritten ones included */
 };
 
 /* Endpoint `number`, 0 .. options.endpoints-1. -ENOENT: nobody has that record; -ERANGE: no such number.
@@ -91,7 +120,7 @@ struct chan_endpoint_stat {
 CHAN_API CHAN_MUST_USE int chan_endpoint_stat(const struct chan *ch, uint32_t number,
                                               struct chan_endpoint_stat *out);
 
-/* Copy the queued message at *position without consuming it. Positions count messages from 0 in the order
+/* Copy the queued (of a broadcast: retained) message at *position without consuming it. Positions count messages from 0 in the order
  * they were sent. If that message was received meanwhile, the oldest queued one is copied instead, and
  * info->skipped says how many were passed over. On success *position is that of the next message,
  * info->size the message's full length, of which at most `capacity` bytes were copied. -EAGAIN: nothing

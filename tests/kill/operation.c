@@ -89,6 +89,18 @@ static int run_recv_many(struct actor *a)
     return count < 0 ? (int)count : 0;
 }
 
+static int run_drain(struct actor *a)
+{
+    struct journal *j = a->journal;
+    struct iovec messages[BATCH];
+    for (uint32_t i = 0; i < BATCH; i++)
+        messages[i] = (struct iovec){j->buffer[i], sizeof j->buffer[i]};
+    ssize_t count = chan_drain(a->rx, messages, BATCH);
+    for (ssize_t i = 0; i < count; i++)
+        j->got[i] = id_of(j->buffer[i]);
+    return count < 0 ? (int)count : 0;
+}
+
 static int run_recv_view(struct actor *a)
 {
     int result = chan_recv_view(a->rx, &a->view);
@@ -124,9 +136,6 @@ static int read_at(struct actor *a, size_t at, size_t size)
     ssize_t got = chan_read(a->rx, (unsigned char *)a->journal->buffer + at, size);
     return got < 0 ? (int)got : 0;
 }
-
-/* More than can come while one read goes on: what is queued, and what is sent when it has been stopped. */
-#define READ_MAX 8u
 
 /* All messages that are there, one behind the other. */
 static int run_read(struct actor *a)
@@ -198,6 +207,27 @@ static int run_clone_receiver(struct actor *a)
     return chan_clone_receiver(a->rx, &a->rx_clone);
 }
 
+static int run_downgrade(struct actor *a)
+{
+    return chan_downgrade_sender(a->tx, &a->weak);
+}
+
+static void prepare_weak(struct actor *a)
+{
+    (void)run_downgrade(a);
+}
+
+static int run_upgrade(struct actor *a)
+{
+    return chan_upgrade_sender(a->weak, &a->tx_clone);
+}
+
+static int run_close_weak(struct actor *a)
+{
+    chan_close_weak_sender(a->weak);
+    return 0;
+}
+
 static int run_prepare_adopt_sender(struct actor *a)
 {
     int result = chan_prepare_sender(a->ch, CHAN_NO_SPIN, &a->tx);
@@ -254,10 +284,12 @@ const struct operation operations[] = {
     {.name = "write", .role = TX, .sends = 1, .room = 1, .prepare = compose_all, .run = run_write},
     {.name = "recv", .role = RX, .takes = 1, .needs = 1, .run = run_recv},
     {.name = "recv_many", .role = RX, .takes = BATCH, .needs = 1, .run = run_recv_many},
+    {.name = "drain", .role = RX, .takes = BATCH, .needs = 1, .run = run_drain},
     {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
     {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
     {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
-    {.name = "read", .role = RX, .takes = READ_MAX, .needs = 1, .run = run_read},
+    /* The buffer has room for some of those that come meanwhile. */
+    {.name = "read", .role = RX, .takes = 2 * BATCH, .needs = 1, .run = run_read},
     {.name = "read_part", .role = RX, .needs = 1, .run = run_read_part},
     {.name = "read_rest", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_part, .run = run_read_rest},
     {.name = "redelivery", .role = RX, .takes = 1, .orphan = true, .run = run_recv},
@@ -266,6 +298,14 @@ const struct operation operations[] = {
     {.name = "attach receiver", .role = RX, .attaches = true, .run = run_attach_receiver},
     {.name = "clone sender", .role = TX, .clones = true, .run = run_clone_sender},
     {.name = "clone receiver", .role = RX, .clones = true, .run = run_clone_receiver},
+    {.name = "downgrade", .role = TX, .weak = true, .run = run_downgrade},
+    {.name = "upgrade",
+     .role = TX,
+     .clones = true,
+     .weak = true,
+     .prepare = prepare_weak,
+     .run = run_upgrade},
+    {.name = "close weak sender", .role = TX, .weak = true, .prepare = prepare_weak, .run = run_close_weak},
     {.name = "prepare+adopt sender", .role = TX, .attaches = true, .run = run_prepare_adopt_sender},
     {.name = "prepare+adopt receiver", .role = RX, .attaches = true, .run = run_prepare_adopt_receiver},
     {.name = "close sender", .role = TX, .leaves = true, .run = run_close_sender},
@@ -295,6 +335,21 @@ const struct operation *operation_find(const char *name)
     abort();
 }
 
+/* A receiver's messages are sent by an endpoint that is gone again before its operation. */
+static int fill(struct actor *a)
+{
+    struct chan_sender *tx = a->tx, *own = NULL;
+    int result = a->fill && !tx ? chan_attach_sender(a->ch, CHAN_NO_SPIN, &own) : 0;
+    for (uint32_t i = 0; !result && i < a->fill; i++) {
+        unsigned char message[MESSAGE_BYTES_MAX];
+        uint32_t id = a->fill_id + i;
+        message_write(message, message_size(a->scene, id), id);
+        result = chan_try_send(tx ? tx : own, message, message_size(a->scene, id));
+    }
+    chan_close_sender(own);
+    return result;
+}
+
 void operation_perform(const struct operation *operation, struct actor *actor)
 {
     int result = 0;
@@ -305,12 +360,8 @@ void operation_perform(const struct operation *operation, struct actor *actor)
         result = chan_attach_sender(actor->ch, CHAN_NO_SPIN, &actor->tx);
     if (!result && !operation->attaches && operation->role == RX)
         result = chan_attach_receiver(actor->ch, CHAN_NO_SPIN, &actor->rx);
-    for (uint32_t i = 0; !result && i < actor->fill; i++) {
-        unsigned char message[MESSAGE_BYTES_MAX];
-        uint32_t id = actor->fill_id + i;
-        message_write(message, message_size(actor->scene, id), id);
-        result = chan_try_send(actor->tx, message, message_size(actor->scene, id));
-    }
+    if (!result)
+        result = fill(actor);
     if (!result && operation->prepare)
         operation->prepare(actor);
     actor->journal->result = result;

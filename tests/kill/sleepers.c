@@ -7,9 +7,9 @@
  *
  * Sets: "kept", where the victim has a keeper, whose end takes the kernel long; "plain", where it has
  * none. */
+#include "audience.h"
 #include "course.h"
 #include "plan.h"
-#include "survivors.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,12 +29,13 @@
 /* So long nothing is expected to happen before it is concluded that there is nothing. */
 #define SETTLE_NS INT64_C(30000000)
 
-/* A process in chan_recv() or chan_send(), and what has become of it. */
+/* A process in chan_recv(), chan_send() or chan_wait_closed(), and what has become of it. */
 struct sleeper {
     pid_t pid;
     bool sends;
-    bool kept;   /* its process has a keeper */
-    uint32_t id; /* of what it sends */
+    bool for_end; /* a sender that sends nothing: it waits for the end */
+    bool kept;    /* its process has a keeper */
+    uint32_t id;  /* of what it sends */
     struct {
         atomic_int attached;
         atomic_int result; /* PENDING until the call returns */
@@ -50,8 +51,12 @@ struct task {
     const char *operation;
     struct scene scene;
     bool sends;    /* the sleeper is a sender */
+    bool for_end;  /* which waits for the end */
     bool releases; /* the sleeper is released whatever the victim had done: its death is enough */
 };
+
+#define LAG .kind = CHAN_BROADCAST, .overflow = CHAN_LAG
+#define BLOCK .kind = CHAN_BROADCAST, .overflow = CHAN_BLOCK
 
 static const struct task tasks[] = {
     {.operation = "send", .scene = {.messages = 2}},
@@ -72,8 +77,25 @@ static const struct task tasks[] = {
      .scene = {.messages = 2, .queued = 2, .alone = true},
      .sends = true,
      .releases = true},
+    {.operation = "close receiver",
+     .scene = {.messages = 2, .queued = 1, .alone = true},
+     .sends = true,
+     .for_end = true,
+     .releases = true},
+    {.operation = "shutdown", .scene = {.messages = 1, .queued = 1}, .sends = true, .for_end = true},
     {.operation = "release", .scene = {.messages = 1, .queued = 1}},
     {.operation = "close receiver, view", .scene = {.messages = 1, .queued = 1}, .releases = true},
+    {.operation = "send", .scene = {LAG, .messages = 2}},
+    {.operation = "send", .scene = {LAG, .messages = 3, .laps = 4, .large = true}},
+    {.operation = "send_many", .scene = {LAG, .messages = 8}},
+    {.operation = "send", .scene = {BLOCK, .messages = 2, .alone = true}, .releases = true},
+    {.operation = "close sender", .scene = {LAG, .messages = 2, .alone = true}, .releases = true},
+    {.operation = "shutdown", .scene = {LAG, .messages = 2}},
+    {.operation = "recv", .scene = {BLOCK, .messages = 2}, .sends = true, .releases = true},
+    {.operation = "recv", .scene = {BLOCK, .messages = 1, .large = true}, .sends = true, .releases = true},
+    {.operation = "view+release", .scene = {BLOCK, .messages = 2}, .sends = true, .releases = true},
+    {.operation = "release", .scene = {BLOCK, .messages = 1}, .sends = true, .releases = true},
+    {.operation = "close receiver, view", .scene = {BLOCK, .messages = 2}, .sends = true, .releases = true},
 };
 
 static void sleep_in_call(struct sleeper *s, struct trial *t)
@@ -90,7 +112,7 @@ static void sleep_in_call(struct sleeper *s, struct trial *t)
         if (!result)
             atomic_store(&s->shared->attached, 1 + (int)chan_sender_number(tx));
         if (!result)
-            result = chan_send(tx, s->shared->message, size);
+            result = s->for_end ? chan_wait_closed(tx) : chan_send(tx, s->shared->message, size);
     } else if (!result) {
         result = chan_attach_receiver(ch, CHAN_NO_SPIN, &rx);
         if (!result)
@@ -136,7 +158,7 @@ static void sleeper_start(struct trial *t, struct sleeper *s)
     memset(s->shared, 0, sizeof *s->shared);
     atomic_store(&s->shared->result, PENDING);
     fflush(NULL);
-    if (s->sends) {
+    if (s->sends && !s->for_end) {
         s->id = t->next_id++;
         t->sent[s->id] = 1;
     }
@@ -166,6 +188,15 @@ static bool is_due(struct trial *t, const struct sleeper *s, bool stopped)
         return true;
     if (stat.shut_down || stat.senders_gone || stat.receivers_gone || stat.dead)
         return true;
+    if (s->for_end)
+        return false;
+    if (t->scene->kind == CHAN_BROADCAST) {
+        struct chan_endpoint_stat own = {.size = sizeof own};
+        uint32_t number = (uint32_t)atomic_load(&s->shared->attached) - 1;
+        if (s->sends)
+            return chan_available(t->ch) > 0;
+        return chan_endpoint_stat(t->ch, number, &own) || own.unread > 0;
+    }
     /* A stopped process may be about to give a message back, and has the payload of what it took. */
     if (!s->sends)
         return stat.queued + (stopped ? 0 : stat.orphaned) > 0;
@@ -191,7 +222,9 @@ static bool wait_for(struct trial *t, const struct sleeper *s, bool surely, bool
 /* The survivor in this process does what the victim did not. */
 static void help(struct trial *t, const struct sleeper *s)
 {
-    if (s->sends)
+    if (s->for_end)
+        trial_must(t, "shutting down", chan_shutdown(t->ch));
+    else if (s->sends)
         survivors_drain(t);
     else
         trial_must(t, "sending", survivors_send(t, t->tx));
@@ -202,10 +235,12 @@ static void help(struct trial *t, const struct sleeper *s)
 static void enter_result(struct trial *t, const struct sleeper *s)
 {
     int result = atomic_load(&s->shared->result);
-    if (s->sends)
+    if (s->sends && !s->for_end)
         t->sent[s->id] = result == 0;
-    else if (!result)
+    else if (!s->sends && !result && t->scene->kind == CHAN_QUEUE)
         survivors_book(t, s->shared->message, s->shared->size, 2);
+    else if (!s->sends && !result && !message_id(t->scene, s->shared->message, s->shared->size))
+        trial_fail(t, "the sleeper received a torn message");
     if (result && result != -EPIPE && result != PENDING)
         trial_fail(t, "the sleeper's call: %s", chan_error_name(result));
 }
@@ -224,7 +259,11 @@ static void open_trial(struct trial *t, struct session *session, struct victim *
     trial_begin(t, &session->scene, &session->operation, 1);
     trial_where(t, ", %s", session->sleeper->kept ? "with a sleeper that has a keeper" : "with a sleeper");
     trial_start(t, 0, victim);
+    if (session->scene.kind == CHAN_BROADCAST)
+        audience_drain(t, false); /* only the victim holds senders up */
     session->sleeper->sends = session->task->sends;
+    session->sleeper->for_end = session->task->for_end;
+    t->bystanders = 1;
     sleeper_start(t, session->sleeper);
 }
 
@@ -237,13 +276,18 @@ static void close_trial(struct trial *t, struct session *session, struct victim 
     trial_end(t);
 }
 
+static bool only_the_victim_helps(const struct session *session)
+{
+    return session->scene.alone || (session->scene.kind == CHAN_BROADCAST && session->task->sends);
+}
+
 /* The sleeper is woken if there is something for it, or by the victim's death; else it is served. */
 static void end_sleep(struct trial *t, const struct session *session, bool stopped)
 {
     const struct sleeper *sleeper = session->sleeper;
     int64_t begin = t->killed_ns;
     bool surely = session->task->releases && !stopped;
-    bool only_by_death = session->scene.alone && stopped; /* nobody else could do anything for it */
+    bool only_by_death = stopped && only_the_victim_helps(session);
     if (wait_for(t, sleeper, surely, stopped)) {
         if (!stopped)
             tally_recovery(&t->tally, sleeper->shared->when_ns - begin);
@@ -288,7 +332,7 @@ static void stop_at(struct trial *t, struct session *session, uint64_t step)
     victim_thaw(&victim);
     trial_continue(t, 0, &victim);
     trial_kill(t, &victim);
-    if (session->scene.alone && !wait_for(t, session->sleeper, true, false))
+    if (only_the_victim_helps(session) && !wait_for(t, session->sleeper, true, false))
         trial_fail(t, "the sleeper is not woken by the death");
     t->killed_ns = 0;
     close_trial(t, session, &victim);

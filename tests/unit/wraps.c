@@ -26,6 +26,8 @@ static void set_ring(const struct segment *s, uint64_t laps)
         set_turn(g, seg_ring_cell(s, i), 2 * lap);
     store_relaxed(&seg_hot(s)->tail_hint, lap << g->index_bits);
     store_relaxed(&seg_hot(s)->head_hint, lap << g->index_bits);
+    if (g->kind == CHAN_BROADCAST) /* whose every position counts as a message sent */
+        store_relaxed(&seg_record(s, 0)->sent, (lap - 1) * g->messages);
 }
 
 static void set_record(const struct segment *s, uint32_t number, uint64_t steps)
@@ -33,6 +35,8 @@ static void set_record(const struct segment *s, uint32_t number, uint64_t steps)
     struct seg_record *record = seg_record(s, number);
     uint64_t generations = UINT64_C(1) << 40;
     store_relaxed(&record->status, status_word(generations - 1 - steps, 0, RECORD_FREE));
+    store_relaxed(&record->deaths, (generations - 1 - steps) << DEATHS_BITS);
+    store_relaxed(&record->units_reclaimed, (generations - 1 - steps) << UNITS_RECLAIMED_BITS);
     for (uint32_t hold = 0; hold < 2 * s->g.role_cells; hold++)
         set_turn(&s->g, &record->holds[hold], last_turn(&s->g) - 3 - 4 * steps);
 }
@@ -56,8 +60,10 @@ void wraps_set(struct chan *ch, uint64_t laps)
         set_record(s, number, laps);
     for (uint64_t number = 0; number < s->g.blocks; number++)
         set_block(s, number, laps);
-    store_relaxed(&hot->state, ~(STATE_VERSION - 1) - laps * STATE_VERSION);
+    store_relaxed(&hot->state, (~(STATE_VERSION - 1) - laps * STATE_VERSION) |
+                                   (load_relaxed(&hot->state) & (STATE_VERSION - 1)));
     store_relaxed(&hot->orphans, ~UINT64_C(0xffffffff) - (laps << 32));
     store_relaxed(&hot->data_event, UINT32_MAX - 1 - 2 * (uint32_t)laps);
     store_relaxed(&hot->space_event, UINT32_MAX - 1 - 2 * (uint32_t)laps);
+    store_relaxed(&hot->life_event, UINT32_MAX - 1 - 2 * (uint32_t)laps);
 }

@@ -57,7 +57,8 @@ static void judge_failure(struct look *look)
 static void judge_state(struct look *look)
 {
     const struct chan_stat *stat = &look->stat;
-    int had_endpoints = look->dead > 0 || stat->senders_gone || stat->receivers_gone;
+    int broadcast = look->options.kind == CHAN_BROADCAST;
+    int had_endpoints = look->dead > 0 || stat->senders_gone || (stat->receivers_gone && !broadcast);
 
     look->reason = "";
     if (look->options.lifetime == CHAN_EPHEMERAL && look->live == 0 && had_endpoints) {
@@ -68,6 +69,10 @@ static void judge_state(struct look *look)
     look->state = STATE_OPEN;
     if (look->dead > 0)
         look->reason = "endpoints of dead processes await repair";
+    if (broadcast && stat->receivers_gone && !stat->senders_gone && !stat->shut_down) {
+        look->reason = "no receiver is attached";
+        return;
+    }
     if (!chan_is_closed(look->ch))
         return;
     look->state = chan_is_drained(look->ch) ? STATE_DRAINED : STATE_CLOSED;
@@ -79,7 +84,7 @@ static void judge_state(struct look *look)
 
 static void count_endpoints(struct look *look)
 {
-    look->live = look->live_senders = look->live_receivers = look->dead = 0;
+    look->live_senders = look->live_receivers = look->live_weak = look->dead = 0;
     for (uint32_t i = 0; i < look->options.endpoints; i++) {
         struct chan_endpoint_stat endpoint = {.size = sizeof(endpoint)};
 
@@ -89,10 +94,11 @@ static void count_endpoints(struct look *look)
             look->dead++;
             continue;
         }
-        look->live++;
         look->live_senders += endpoint.role == CHAN_ROLE_SENDER;
         look->live_receivers += endpoint.role == CHAN_ROLE_RECEIVER;
+        look->live_weak += endpoint.role == CHAN_ROLE_WEAK;
     }
+    look->live = look->live_senders + look->live_receivers;
 }
 
 int look_again(struct look *look)

@@ -2,6 +2,7 @@
 /* Shows a channel to programs. */
 #include <string.h>
 
+#include "channel_options.h"
 #include "json.h"
 #include "process.h"
 #include "stat_print.h"
@@ -20,6 +21,8 @@ static void put_shape(struct json *json, const struct look *look)
     json_boolean(json, "one_sender", options->senders == CHAN_ONE);
     json_boolean(json, "one_receiver", options->receivers == CHAN_ONE);
     json_unsigned(json, "max_deliveries", options->max_deliveries);
+    if (options->kind == CHAN_BROADCAST)
+        json_string(json, "overflow", options->overflow == CHAN_BLOCK ? "block" : "lag");
     json_close(json);
 }
 
@@ -77,8 +80,29 @@ static void put_queue(struct json *json, const struct look *look)
     json_unsigned(json, "unreturned", stat->unreturned);
     json_unsigned(json, "sent_bytes", stat->sent_bytes);
     json_unsigned(json, "received_bytes", stat->received_bytes);
-    json_boolean(json, "conserved", unaccounted(stat) == 0);
-    json_signed(json, "unaccounted", unaccounted(stat));
+    if (look->options.kind == CHAN_BROADCAST) {
+        json_unsigned(json, "lagged", stat->lagged);
+    } else {
+        json_boolean(json, "conserved", unaccounted(stat) == 0);
+        json_signed(json, "unaccounted", unaccounted(stat));
+    }
+    json_close(json);
+}
+
+static void put_metrics(struct json *json, const struct chan_stat *stat)
+{
+    json_open_object(json, "metrics");
+    json_unsigned(json, "high_water", stat->high_water);
+    json_unsigned(json, "refused_full", stat->refused_full);
+    json_unsigned(json, "refused_late", stat->refused_late);
+    json_unsigned(json, "refused_closed", stat->refused_closed);
+    json_unsigned(json, "send_waits", stat->send_waits);
+    json_signed(json, "send_waited_ns", stat->send_waited_ns);
+    json_unsigned(json, "recv_waits", stat->recv_waits);
+    json_signed(json, "recv_waited_ns", stat->recv_waited_ns);
+    json_unsigned(json, "deaths", stat->deaths);
+    json_unsigned(json, "given_back", stat->given_back);
+    json_unsigned(json, "units_reclaimed", stat->units_reclaimed);
     json_close(json);
 }
 
@@ -88,7 +112,7 @@ static void put_endpoint(struct json *json, const struct chan_endpoint_stat *end
 
     json_open_object(json, NULL);
     json_unsigned(json, "number", endpoint->number);
-    json_string(json, "role", endpoint->role == CHAN_ROLE_SENDER ? "sender" : "receiver");
+    json_string(json, "role", role_name(endpoint));
     json_string(json, "state", endpoint_state(endpoint));
     json_unsigned(json, "pid", endpoint->pid);
     json_boolean(json, "same_pid_namespace", (int)endpoint->same_pid_namespace);
@@ -107,6 +131,7 @@ static void put_endpoint(struct json *json, const struct chan_endpoint_stat *end
     json_signed(json, "waited_ns", endpoint->waited_ns);
     json_unsigned(json, "held", endpoint->held);
     json_unsigned(json, "orphaned", endpoint->orphaned);
+    json_unsigned(json, "unread", endpoint->unread);
     json_close(json);
 }
 
@@ -119,7 +144,7 @@ void print_stat_json(const struct look *look)
     json_open_object(&json, NULL);
     json_string(&json, "name", look->name);
     json_hex(&json, "id", id, sizeof(id));
-    json_string(&json, "kind", "queue");
+    json_string(&json, "kind", kind_name(look->options.kind));
     json_string(&json, "lifetime", lifetime_name(&look->options));
     json_string(&json, "state", state_name(look->state));
     json_string(&json, "reason", look->reason);
@@ -129,11 +154,13 @@ void print_stat_json(const struct look *look)
     json_boolean(&json, "receivers_gone", (int)look->stat.receivers_gone);
     json_unsigned(&json, "senders", look->live_senders);
     json_unsigned(&json, "receivers", look->live_receivers);
+    json_unsigned(&json, "weak_senders", look->live_weak);
     json_unsigned(&json, "dead", look->dead);
     put_shape(&json, look);
     put_memory(&json, look);
     put_object(&json, &look->stat);
     put_queue(&json, look);
+    put_metrics(&json, &look->stat);
     json_open_array(&json, "endpoints");
     for (uint32_t i = 0; i < look->options.endpoints; i++) {
         struct chan_endpoint_stat endpoint = {.size = sizeof(endpoint)};

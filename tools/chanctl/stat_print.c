@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "channel_options.h"
 #include "process.h"
 #include "text.h"
 
@@ -27,8 +28,22 @@ const char *waits_for(const struct chan_endpoint_stat *endpoint)
         return "message";
     case CHAN_WAITS_FOR_SPACE:
         return "space";
+    case CHAN_WAITS_FOR_CLOSE:
+        return "end";
     default:
         return "nothing";
+    }
+}
+
+const char *role_name(const struct chan_endpoint_stat *endpoint)
+{
+    switch (endpoint->role) {
+    case CHAN_ROLE_SENDER:
+        return "sender";
+    case CHAN_ROLE_WEAK:
+        return "weak";
+    default:
+        return "receiver";
     }
 }
 
@@ -41,8 +56,8 @@ static void print_object(const struct look *look)
     chan_id(look->ch, id);
     printf("channel    ");
     print_escaped(stdout, look->name, strlen(look->name));
-    printf(", %s queue, %s%s%s%s\n", lifetime_name(&look->options), state_name(look->state),
-           look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
+    printf(", %s %s, %s%s%s%s\n", lifetime_name(&look->options), kind_name(look->options.kind),
+           state_name(look->state), look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
     printf("id         ");
     print_hex(stdout, id, sizeof(id));
     printf(", format %u\n", stat->format_version);
@@ -66,6 +81,9 @@ static void print_shape(const struct look *look)
            options->holds);
     if (options->max_deliveries > 0)
         printf(", at most %u deliveries", options->max_deliveries);
+    if (options->kind == CHAN_BROADCAST)
+        printf(", %s", options->overflow == CHAN_BLOCK ? "senders wait for slow receivers"
+                                                       : "slow receivers miss messages");
     printf("\nmemory     %s, of which %s resident; payload %" PRIu64 " of %" PRIu64 " units of %s in use\n",
            format_bytes(look->memory.total_bytes, total), format_bytes(look->stat.resident_bytes, resident),
            look->stat.units_used, look->memory.units, format_bytes(look->memory.unit_bytes, units));
@@ -99,12 +117,41 @@ static void print_queue(const struct look *look)
                difference);
 }
 
+static void print_metrics(const struct chan_stat *stat)
+{
+    char sending[FIGURE_MAX], receiving[FIGURE_MAX];
+
+    printf("longest    %" PRIu64 " messages queued at once\n", stat->high_water);
+    printf("refused    %" PRIu64 " full, %" PRIu64 " too late, %" PRIu64 " closed\n", stat->refused_full,
+           stat->refused_late, stat->refused_closed);
+    printf("blocked    senders %" PRIu64 " times, %s in all; receivers %" PRIu64 " times, %s\n",
+           stat->send_waits, format_duration(stat->send_waited_ns, sending), stat->recv_waits,
+           format_duration(stat->recv_waited_ns, receiving));
+    printf("repaired   %" PRIu64 " endpoints that died; %" PRIu64 " messages given back, %" PRIu64
+           " payload units\n",
+           stat->deaths, stat->given_back, stat->units_reclaimed);
+}
+
+/* Every receiver has its own share: nothing adds up to what was sent. */
+static void print_broadcast(const struct look *look)
+{
+    const struct chan_stat *stat = &look->stat;
+    char age[FIGURE_MAX], sent[FIGURE_MAX], received[FIGURE_MAX];
+
+    printf("kept       %" PRIu64 " of %" PRIu64 " messages, oldest %s; %" PRIu64 " not read by all\n",
+           stat->queued, chan_capacity(look->ch),
+           stat->oldest_ns < 0 ? "none" : format_duration(stat->oldest_ns, age), chan_len(look->ch));
+    printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " received by all together (%s), %" PRIu64
+           " missed, %" PRIu64 " given up early for want of memory\n",
+           stat->sent, format_bytes(stat->sent_bytes, sent), stat->received,
+           format_bytes(stat->received_bytes, received), stat->lagged, stat->discarded);
+}
+
 static void print_endpoint(const struct chan_endpoint_stat *endpoint)
 {
     char user[FIGURE_MAX], bytes[FIGURE_MAX], waiting[FIGURE_MAX], waited[FIGURE_MAX];
 
-    printf("  %-4u %-8s %-9s %s%-8u %-10s ", endpoint->number,
-           endpoint->role == CHAN_ROLE_SENDER ? "sender" : "receiver", endpoint_state(endpoint),
+    printf("  %-4u %-8s %-9s %s%-8u %-10s ", endpoint->number, role_name(endpoint), endpoint_state(endpoint),
            endpoint->same_pid_namespace ? "" : "~", endpoint->pid, format_user(endpoint->uid, user));
     print_escaped(stdout, endpoint->command, strnlen(endpoint->command, sizeof(endpoint->command)));
     printf(": %" PRIu64 " messages, %s", endpoint->messages, format_bytes(endpoint->bytes, bytes));
@@ -117,6 +164,8 @@ static void print_endpoint(const struct chan_endpoint_stat *endpoint)
         printf("; holds %u", endpoint->held);
     if (endpoint->orphaned > 0)
         printf("; %u to deliver again", endpoint->orphaned);
+    if (endpoint->unread > 0)
+        printf("; %" PRIu64 " unread", endpoint->unread);
     if (endpoint->in_operation)
         printf("; in an operation");
     putchar('\n');
@@ -126,9 +175,13 @@ void print_stat(const struct look *look)
 {
     print_object(look);
     print_shape(look);
-    print_queue(look);
-    printf("endpoints  %u senders, %u receivers, %u dead\n", look->live_senders, look->live_receivers,
-           look->dead);
+    if (look->options.kind == CHAN_BROADCAST)
+        print_broadcast(look);
+    else
+        print_queue(look);
+    print_metrics(&look->stat);
+    printf("endpoints  %u senders, %u receivers, %u weak, %u dead\n", look->live_senders,
+           look->live_receivers, look->live_weak, look->dead);
     for (uint32_t i = 0; i < look->options.endpoints; i++) {
         struct chan_endpoint_stat endpoint = {.size = sizeof(endpoint)};
 
