@@ -54,7 +54,8 @@ void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
     *unannounced = 0;
 }
 
-static int take_from_ring(struct receiving *op)
+/* `end`: NULL, or only what was sent before that position. */
+static inline int take_until(struct receiving *op, const struct cursor *end)
 {
     struct handle *h = &op->rx->handle;
     struct held spare;
@@ -67,8 +68,8 @@ static int take_from_ring(struct receiving *op)
     bool heads_a_batch = !op->unannounced || !*op->unannounced;
     if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_message(&h->endpoint.party))
         chan__event_wake(event, senders_to_wake(s, 1));
-    result = op->end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *op->end, &op->message)
-                     : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
+    result = end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *end, &op->message)
+                 : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
     if (result)
         return result;
     if (op->unannounced)
@@ -81,6 +82,11 @@ static int take_from_ring(struct receiving *op)
 static int look_into_ring(struct receiving *op)
 {
     return chan__ring_has_message(&op->rx->handle.endpoint.party);
+}
+
+static int take_from_ring(struct receiving *op)
+{
+    return take_until(op, NULL);
 }
 
 /* Nothing is queued: has it ended, or is there only nothing yet? `again` repeats what found nothing. */
@@ -300,25 +306,32 @@ static int look(struct receiving *op)
 /* Draining: what is given back first, without waiting, then what the ring had at one moment. */
 struct draining {
     struct receiving op;
+    struct cursor end;
     struct iovec *messages;
     size_t count, taken;
     uint32_t unannounced, deliveries;
 };
 
-static int attempt_given_back(struct receiving *op)
+static int attempt_given_back(struct draining *d)
 {
+    struct receiving *op = &d->op;
     return chan__orphans_maybe(segment_of(op->rx))
                ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message)
                : -EAGAIN;
 }
 
-static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
+static int attempt_queued(struct draining *d)
+{
+    return take_until(&d->op, &d->end);
+}
+
+OUT_OF_LINE static int drain_one(struct draining *d, int (*attempt)(struct draining *d))
 {
     struct iovec *message = &d->messages[d->taken];
     if (!message->iov_base && message->iov_len)
         return -EINVAL;
     d->op.limit = message->iov_len;
-    int result = attempt(&d->op);
+    int result = attempt(d);
     if (!result && !copy_out(&d->op, message->iov_base))
         result = -EBADMSG;
     if (!result || (result == -EMSGSIZE && !d->taken))
@@ -331,7 +344,7 @@ static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
     return result;
 }
 
-static int drain_from(struct draining *d, int (*attempt)(struct receiving *op))
+static int drain_from(struct draining *d, int (*attempt)(struct draining *d))
 {
     int result = 0;
     while (!result && d->taken < d->count && d->taken < SSIZE_MAX)
@@ -350,16 +363,13 @@ static int is_over(const struct chan_receiver *rx)
 static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
 {
     struct draining d = {.op = {.rx = rx}, .messages = messages, .count = count};
-    struct cursor end;
     d.op.unannounced = &d.unannounced;
     int over = is_over(rx);
     int result = over < 0 ? over : drain_from(&d, attempt_given_back);
     if (!result)
-        result = chan__ring_tail(segment_of(rx), &end);
-    if (!result) {
-        d.op.end = &end;
-        result = drain_from(&d, take_from_ring);
-    }
+        result = chan__ring_tail(segment_of(rx), &d.end);
+    if (!result)
+        result = drain_from(&d, attempt_queued);
     chan__recv_announce(rx, &d.unannounced);
     if (d.taken) {
         rx->deliveries = d.deliveries;
