@@ -15,6 +15,13 @@
  *              gives_back
  *   REDELIVER  exchange() CASes an ORPHAN cell         -> its owner finds a spare there: the owner word
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
+ *   PIN        try_pin() stores a pin, then looks at the watch's cell; chan__watch_replace() changes the cell, then
+ *              looks at the pins before it reuses the block: all sequentially consistent, so a pin is seen, or the
+ *              change is
+ *   ASK        pin_with_help() stores its request, then looks at the cell; chan__watch_replace() changes the cell,
+ *              then looks at the requests: likewise
+ *   ANSWER     answer_all() CASes a request            -> pin_with_help() loads it: the value's bytes
+ *   UNPIN      chan__watch_unpin() clears a pin        -> is_named_by() loads it: the reader is done with it
  *   SLEEP      chan__event_prepare() sets the sleeper bit, then looks at the ring; exchange() changes the
  *              ring, then looks at the sleeper bit: both sequentially consistent, so one sees the other
  */
@@ -38,6 +45,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks in shared memory would not su
 #define load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
 #define store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define fetch_or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
 
 static inline bool cas_seq_cst_u64(atomic_u64 *word, uint64_t old, uint64_t new)

@@ -69,10 +69,12 @@ static inline uint64_t hold_turns(enum intent_kind kind)
 }
 
 /* Turns that an exchange moves the cell itself on: a ring cell by one; a hold cell from ORPHAN, 4k + 2, to
- * SPARE, 4k + 4. */
-static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell)
+ * SPARE, 4k + 4, or once round. */
+static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell, enum intent_kind kind)
 {
-    return cell < g->messages ? 1 : 2;
+    if (cell < g->messages)
+        return 1;
+    return kind == INTENT_SWAP ? 4 : 2;
 }
 
 /* The word of a hold cell at its next turn that has this state. */

@@ -35,9 +35,21 @@ static unsigned bits_for(uint64_t count)
     return bits;
 }
 
+static bool kind_in_range(const struct geometry *g)
+{
+    switch (g->kind) {
+    case CHAN_QUEUE:
+        return true;
+    case CHAN_WATCH:
+        return g->messages == 1 && g->holds < WATCH_PINS && !g->max_deliveries;
+    default:
+        return false;
+    }
+}
+
 static bool in_range(const struct geometry *g)
 {
-    return g->kind == CHAN_QUEUE && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
+    return kind_in_range(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
            g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
            g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
            g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX;
@@ -73,7 +85,7 @@ int chan__geometry_complete(struct geometry *g)
     int result = payload_complete(g);
     if (result)
         return result;
-    g->role_cells = g->holds + 1;
+    g->role_cells = g->holds + 1 + (g->kind == CHAN_WATCH);
     g->blocks = g->messages + 2 * (uint64_t)g->role_cells * g->endpoints;
     g->record_bytes =
         round_up(offsetof(struct seg_record, holds) + 2 * (uint64_t)g->role_cells * 8, SEG_LINE);
@@ -102,11 +114,13 @@ uint64_t chan__layout_signature(void)
         sizeof(struct seg_hot),
         offsetof(struct seg_hot, data_event),
         offsetof(struct seg_hot, orphans),
+        offsetof(struct seg_hot, records_used),
         SEG_RECORDS_AT,
         offsetof(struct seg_record, intent_old),
         offsetof(struct seg_record, sent),
         offsetof(struct seg_record, returned),
         offsetof(struct seg_record, waits_for),
+        offsetof(struct seg_record, kind),
         offsetof(struct seg_record, holds),
         offsetof(struct seg_block, extent_first),
         BLOCK_HEADER_BYTES,

@@ -7,6 +7,7 @@
 #include "shm/arena.h"
 #include "shm/orphans.h"
 #include "shm/owner.h"
+#include "shm/watch.h"
 
 /* Somebody read `new` from `cell`: it has been there. */
 static bool was_seen(const struct segment *s, uint32_t except, uint64_t new, uint32_t cell)
@@ -49,7 +50,7 @@ static bool intent_is_sound(const struct segment *s, const struct intent *i)
 {
     const struct geometry *g = &s->g;
     return i->cell < cell_count(g) && i->hold < 2 * g->role_cells && cell_block(g, i->old) < g->blocks &&
-           cell_block(g, i->held) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DEAD_LETTER;
+           cell_block(g, i->held) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_LAST;
 }
 
 /* What the cell holds afterwards. In place, where the hold cell is the cell itself, from ORPHAN or HELD to the
@@ -59,7 +60,7 @@ static uint64_t intent_new(const struct segment *s, uint32_t number, const struc
     bool becomes_spare = i->kind == INTENT_DISCARD_ORPHAN || i->kind == INTENT_DEAD_LETTER;
     if (hold_cell_is_of(&s->g, i->cell, number))
         return hold_changed(&s->g, i->old, becomes_spare ? HOLD_SPARE : HOLD_HELD);
-    return cell_exchanged(&s->g, i->old, cell_turns(&s->g, i->cell), i->held);
+    return cell_exchanged(&s->g, i->old, cell_turns(&s->g, i->cell, i->kind), i->held);
 }
 
 bool chan__exchange_took(const struct segment *s, uint32_t number)
@@ -128,6 +129,8 @@ static uint32_t free_payload(const struct segment *s, uint32_t number, uint64_t 
         uint64_t block = cell_block(g, word);
         if (hold_state(g, word) != HOLD_SPARE || block >= g->blocks)
             continue;
+        if (g->kind == CHAN_WATCH && (hold >= g->role_cells || chan__watch_is_pinned(s, block)))
+            continue; /* in others' use: whoever is short of memory looks at it again */
         struct extent extent = chan__extent_of(seg_block(s, block));
         if (is_still(record, status))
             freed += chan__arena_reclaim(s, (uint32_t)block, extent);

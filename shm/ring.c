@@ -207,11 +207,11 @@ static inline bool exchange_in_ring(struct party *party, uint64_t old, const str
     return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, spare, kind);
 }
 
-bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
-                           enum intent_kind kind)
+bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
+                    enum intent_kind kind)
 {
     const struct segment *s = party->segment;
-    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell), spare, kind);
+    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, kind), spare, kind);
 }
 
 OUT_OF_LINE static int walk_to_room(struct party *party, uint64_t *word)

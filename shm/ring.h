@@ -51,9 +51,10 @@ int chan__ring_head(const struct segment *s, struct cursor *out);
 /* Messages in the ring, and the position of the oldest. */
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length);
 
-/* Take what is in an ORPHAN cell that holds `old` in exchange for the spare block, as `kind` says. False: the cell has changed, nothing happened. */
-bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
-                           enum intent_kind kind);
+/* Take what is in a cell that holds `old` in exchange for the spare block, as `kind` says. Not for the party's own
+ * hold cells. False: the cell has changed, nothing happened. */
+bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
+                    enum intent_kind kind);
 
 /* The record's counter that exchanges of a kind raise. */
 static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
@@ -71,6 +72,8 @@ static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum inten
         return &record->moves;
     case INTENT_DEAD_LETTER:
         return &record->dead_lettered;
+    case INTENT_SWAP:
+        return &record->swaps;
     case INTENT_DISCARD:
         break;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attaching, cloning, preparing, adopting and closing endpoints. */
-#include "src/handle.h"
+#include "src/kind.h"
 
 #include "shm/arena.h"
 #include "shm/event.h"
@@ -84,8 +84,14 @@ static int new_receiver(struct chan *ch, uint32_t state, uint32_t flags, struct 
     if (!rx)
         return -ENOMEM;
     int result = attach(ch, CHAN_ROLE_RECEIVER, state, flags, &rx->handle);
-    if (result)
+    if (result) {
         free(rx);
+        return result;
+    }
+    if (ch->segment.g.kind == CHAN_WATCH)
+        result = chan__watch_subscribe(rx);
+    if (result)
+        chan_close_receiver(rx);
     else
         *out = rx;
     return result;
@@ -127,7 +133,15 @@ int chan_clone_receiver(const struct chan_receiver *rx, struct chan_receiver **o
 {
     if (!rx || !out)
         return -EINVAL;
-    return is_usable(&rx->handle) ? chan_attach_receiver(rx->handle.chan, rx->handle.flags, out) : -ECHILD;
+    if (!is_usable(&rx->handle))
+        return -ECHILD;
+    struct chan_receiver *clone;
+    int result = chan_attach_receiver(rx->handle.chan, rx->handle.flags, &clone);
+    if (result)
+        return result;
+    store_relaxed(&clone->seen, load_relaxed(&rx->seen));
+    *out = clone;
+    return 0;
 }
 
 static int adopt(struct handle *h)
@@ -158,7 +172,8 @@ static void drop_holds(struct handle *h)
 {
     const struct segment *s = &h->chan->segment;
     if (h->endpoint.role == CHAN_ROLE_RECEIVER) {
-        chan__orphans_give_back(&h->endpoint.party, h->open);
+        if (s->g.kind != CHAN_WATCH) /* there, views end with the record */
+            chan__orphans_give_back(&h->endpoint.party, h->open);
         return;
     }
     for (uint32_t hold = 0; h->open && hold < s->g.role_cells; hold++) {

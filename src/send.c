@@ -4,6 +4,7 @@
 
 #include "shm/arena.h"
 #include "shm/event.h"
+#include "shm/watch.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -29,13 +30,20 @@ static int check_open(struct chan_sender *tx)
     return -EPIPE;
 }
 
-static int get_memory(struct sending *op)
+static int claim_extent(struct sending *op)
+{
+    return chan__arena_claim(segment_of(op->tx), op->spare.number, op->size, &op->tx->arena_hint);
+}
+
+int chan__sending_memory(struct sending *op)
 {
     const struct segment *s = segment_of(op->tx);
     if (op->size <= s->g.inline_size) {
         store_relaxed(&op->spare.block->extent_count, 0);
     } else {
-        int result = chan__arena_claim(s, op->spare.number, op->size, &op->tx->arena_hint);
+        int result = claim_extent(op);
+        if (result == -EAGAIN && s->g.kind == CHAN_WATCH && chan__watch_reclaim(s))
+            result = claim_extent(op);
         if (result)
             return result;
     }
@@ -43,7 +51,7 @@ static int get_memory(struct sending *op)
     return 0;
 }
 
-static void drop_memory(struct sending *op)
+void chan__sending_drop(struct sending *op)
 {
     op->has_memory = false;
     if (chan__arena_free(segment_of(op->tx), op->spare.number))
@@ -72,7 +80,7 @@ static uint64_t sending_time(struct sending *op)
 }
 
 /* What goes with every message, written while the block is still private. */
-static int describe(struct sending *op)
+int chan__sending_describe(struct sending *op)
 {
     struct seg_block *block = op->spare.block;
     unsigned char *payload = chan__payload(segment_of(op->tx), block, op->size);
@@ -96,9 +104,9 @@ int chan__queue_put(void *sending)
         if (op->size > LOOK_FIRST_BYTES)
             result = chan__ring_has_room(party);
         if (!result)
-            result = get_memory(op);
+            result = chan__sending_memory(op);
         if (!result)
-            result = describe(op);
+            result = chan__sending_describe(op);
     }
     if (result)
         return result;
@@ -134,7 +142,7 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
     if (!result)
         result = put(&op, deadline_ns);
     if (result && op.has_memory)
-        drop_memory(&op);
+        chan__sending_drop(&op);
     return result;
 }
 
@@ -236,7 +244,7 @@ static int attempt_memory(void *operation)
 {
     struct sending *op = operation;
     int result = check_open(op->tx);
-    return result ? result : get_memory(op);
+    return result ? result : chan__sending_memory(op);
 }
 
 static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan, int64_t deadline_ns)
@@ -247,7 +255,8 @@ static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan
         return -EMSGSIZE;
     if ((uint32_t)__builtin_popcountll(tx->handle.open) >= s->g.holds)
         return -ENOBUFS;
-    int result = chan__handle_spare(&tx->handle, &op.spare);
+    int (*spare)(struct chan_sender *, struct held *) = chan__kind(tx->handle.chan)->spare;
+    int result = spare ? spare(tx, &op.spare) : chan__handle_spare(&tx->handle, &op.spare);
     if (!result)
         result = chan__wait(&tx->handle, attempt_memory, &op, deadline_ns);
     if (result)
@@ -308,7 +317,7 @@ static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t si
     struct sending op = {.tx = tx, .size = size, .has_memory = true};
     if (!find_loan(tx, loan, &op.spare) || size > loan->size)
         return -EINVAL;
-    int result = describe(&op);
+    int result = chan__sending_describe(&op);
     if (!result)
         result = put(&op, deadline_ns);
     if (!result) {
@@ -359,7 +368,7 @@ int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
         return result;
     struct sending op = {.tx = tx};
     if (find_loan(tx, loan, &op.spare)) {
-        drop_memory(&op);
+        chan__sending_drop(&op);
         tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
         *loan = (struct chan_loan){0};
     } else {
