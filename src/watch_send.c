@@ -134,23 +134,32 @@ static int look_at_size(const struct replacing *op, uint64_t word)
     return size > op->capacity ? -EMSGSIZE : 0;
 }
 
+static int copy_value(const struct chan_sender *tx, const struct message *value, void *buffer, size_t capacity,
+                      size_t *size)
+{
+    const struct segment *s = segment_of(tx);
+    const unsigned char *payload =
+        value->size <= s->g.message_size ? chan__payload(s, value->block, value->size) : NULL;
+    if (!payload)
+        return -EBADMSG;
+    if (size)
+        *size = (size_t)value->size;
+    if (value->size > capacity)
+        return -EMSGSIZE;
+    if (value->size)
+        memcpy(buffer, payload, (size_t)value->size);
+    return 0;
+}
+
 /* The value that was replaced is in the hold cell, and stays as it is until this sender needs a spare. */
 static int copy_old(const struct replacing *op)
 {
-    const struct segment *s = segment_of(op->sending.tx);
     struct held held;
     int result = chan__hold_read(&op->sending.tx->handle.endpoint.party, op->sending.spare.hold, &held);
     if (result)
         return result;
-    uint64_t size = load_relaxed(&held.block->size);
-    const unsigned char *payload = size <= op->capacity ? chan__payload(s, held.block, size) : NULL;
-    if (!payload)
-        return -EBADMSG;
-    if (size)
-        memcpy(op->old, payload, size);
-    if (op->old_size)
-        *op->old_size = size;
-    return 0;
+    struct message value = {held.block, held.number, load_relaxed(&held.block->size)};
+    return copy_value(op->sending.tx, &value, op->old, op->capacity, op->old_size);
 }
 
 static int attempt_replace(void *operation)
@@ -194,6 +203,26 @@ int chan_watch_send_replace(struct chan_sender *tx, const void *data, size_t siz
     result = chan__wait(&tx->handle, attempt_replace, &op, CHAN_FOREVER);
     if (result && op.sending.has_memory)
         chan__sending_drop(&op.sending);
+    chan__handle_leave(&tx->handle);
+    return result;
+}
+
+int chan_watch_sender_borrow(struct chan_sender *tx, void *buffer, size_t capacity, size_t *size)
+{
+    if (!tx || (!buffer && capacity))
+        return -EINVAL;
+    if (!is_watch(tx))
+        return -EOPNOTSUPP;
+    int result = chan__handle_enter(&tx->handle);
+    if (result)
+        return result;
+    struct party *party = &tx->handle.endpoint.party;
+    struct pinned pinned;
+    result = chan__watch_pin(party, SLOT, &pinned);
+    if (!result) {
+        result = copy_value(tx, &pinned.message, buffer, capacity, size);
+        chan__watch_unpin(party, SLOT);
+    }
     chan__handle_leave(&tx->handle);
     return result;
 }
