@@ -10,5 +10,6 @@
 #include <shmchan/recv.h>
 #include <shmchan/watch.h>
 #include <shmchan/inspect.h>
+#include <shmchan/timer.h>
 
 #endif
