@@ -14,7 +14,7 @@
 static const struct command *const commands[] = {
     &create_command, &ls_command,     &stat_command,     &send_command, &recv_command,
     &tap_command,    &drain_command,  &shutdown_command, &rm_command,   &clean_command,
-    &doctor_command, &repair_command, &check_command,
+    &doctor_command, &repair_command, &check_command,    &watch_command,
 };
 
 static void show_help(void)

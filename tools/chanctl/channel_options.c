@@ -5,6 +5,8 @@
 #include <grp.h>
 #include <stdlib.h>
 
+#include "kinds.h"
+
 struct chan_options default_channel(void)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
@@ -77,6 +79,9 @@ int take_channel_option(const struct command *command, int option, struct chan_o
         break;
     case OPTION_MAX_DELIVERIES:
         out->max_deliveries = count_argument(command, "--max-deliveries");
+        break;
+    case OPTION_KIND:
+        out->kind = kind_argument(command, optarg);
         break;
     default:
         return 0;

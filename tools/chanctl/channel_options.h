@@ -22,6 +22,7 @@ enum channel_option {
     OPTION_MLOCK,
     OPTION_HUGE_PAGES,
     OPTION_MAX_DELIVERIES,
+    OPTION_KIND,
 };
 
 /* For the array given to next_option(). */
@@ -40,12 +41,14 @@ enum channel_option {
     {"prefault", no_argument, NULL, OPTION_PREFAULT},                                                        \
     {"mlock", no_argument, NULL, OPTION_MLOCK},                                                              \
     {"huge-pages", no_argument, NULL, OPTION_HUGE_PAGES},                                                    \
-    {"max-deliveries", required_argument, NULL, OPTION_MAX_DELIVERIES}
+    {"max-deliveries", required_argument, NULL, OPTION_MAX_DELIVERIES},                                      \
+    {"kind", required_argument, NULL, OPTION_KIND}
 /* clang-format on */
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
-    "  --messages N          capacity (64)\n"                                                                \
+    "  --kind KIND           queue (default), or watch: the latest value\n"                                  \
+    "  --messages N          capacity (64; of a watch 1)\n"                                                                \
     "  --message-size BYTES  largest message (4K)\n"                                                         \
     "  --bytes BYTES         payload budget for larger messages (messages x message-size, at most 64M)\n"    \
     "  --endpoints N         most endpoints attached at once (64)\n"                                         \

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "kinds.h"
 #include "process.h"
 #include "stat_print.h"
 #include "text.h"
@@ -77,8 +78,8 @@ static void put_queue(struct json *json, const struct look *look)
     json_unsigned(json, "unreturned", stat->unreturned);
     json_unsigned(json, "sent_bytes", stat->sent_bytes);
     json_unsigned(json, "received_bytes", stat->received_bytes);
-    json_boolean(json, "conserved", unaccounted(stat) == 0);
-    json_signed(json, "unaccounted", unaccounted(stat));
+    json_boolean(json, "conserved", unaccounted(look) == 0);
+    json_signed(json, "unaccounted", unaccounted(look));
     json_close(json);
 }
 
@@ -119,7 +120,7 @@ void print_stat_json(const struct look *look)
     json_open_object(&json, NULL);
     json_string(&json, "name", look->name);
     json_hex(&json, "id", id, sizeof(id));
-    json_string(&json, "kind", "queue");
+    json_string(&json, "kind", kind_name(look->options.kind));
     json_string(&json, "lifetime", lifetime_name(&look->options));
     json_string(&json, "state", state_name(look->state));
     json_string(&json, "reason", look->reason);
