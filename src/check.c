@@ -152,6 +152,8 @@ static int audit_value(struct audit *a)
     if (watch_version(block) > sent)
         return wrong(a, "the value has version %" PRIu64 " after %" PRIu64 " sends", watch_version(block),
                      sent);
+    if (chan__holds_total(s, HOLD_HELD) || chan__holds_total(s, HOLD_ORPHAN))
+        return wrong(a, "there are hold cells that are not spare");
     if (size > s->g.message_size || !chan__payload(s, block, size))
         return wrong(a, "the value of %" PRIu64 " bytes has no room", size);
     return 0;

@@ -134,8 +134,8 @@ static int look_at_size(const struct replacing *op, uint64_t word)
     return size > op->capacity ? -EMSGSIZE : 0;
 }
 
-static int copy_value(const struct chan_sender *tx, const struct message *value, void *buffer, size_t capacity,
-                      size_t *size)
+static int copy_value(const struct chan_sender *tx, const struct message *value, void *buffer,
+                      size_t capacity, size_t *size)
 {
     const struct segment *s = segment_of(tx);
     const unsigned char *payload =

@@ -228,8 +228,8 @@ static int64_t modify_often(struct party *me, int64_t times, int64_t b)
 static int64_t view_borrow(struct party *me, int64_t place, int64_t updates)
 {
     struct chan_view *view = &me->views[place];
-    int result = updates ? chan_watch_borrow_and_update_view(me->rx, view)
-                         : chan_watch_borrow_view(me->rx, view);
+    int result =
+        updates ? chan_watch_borrow_and_update_view(me->rx, view) : chan_watch_borrow_view(me->rx, view);
     return result ? result : value_of(me, view->data, view->size);
 }
 
@@ -496,8 +496,8 @@ static void test_views_stay_as_they_are(const struct flavour *flavour)
     struct pair pair = begin(&watch, flavour);
     for (int i = 0; i < 4; i++) {
         expect_result(tell(pair.tx, send_try, i), 0);
-        expect_number(i % 2 ? actor_do(pair.rx, view_borrow, i, 1) : actor_do(pair.rx, view_take, i, FORM_TRY),
-                      i);
+        expect_number(
+            i % 2 ? actor_do(pair.rx, view_borrow, i, 1) : actor_do(pair.rx, view_take, i, FORM_TRY), i);
     }
     expect_result(actor_do(pair.rx, view_borrow, 4, 0), -ENOBUFS);
     pair_send(&pair, 10, 50);

@@ -6,18 +6,22 @@ _chanctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]:-} options="" name
     local shape="--messages --message-size --bytes --endpoints --holds --one-sender --one-receiver --ephemeral
-        --mode --group --prefault --mlock --huge-pages --max-deliveries"
+        --mode --group --prefault --mlock --huge-pages --max-deliveries --kind"
     local framing="--lines --nul --length-prefix --whole"
 
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        options="create ls stat send recv tap drain shutdown rm clean doctor repair check --help --version"
+        options="create ls stat send recv tap drain shutdown rm clean doctor repair check watch --help --version"
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
         return
     fi
     case $previous in
     --group)
         mapfile -t COMPREPLY < <(compgen -g -- "$word")
+        return
+        ;;
+    --kind)
+        mapfile -t COMPREPLY < <(compgen -W "queue watch" -- "$word")
         return
         ;;
     --messages | --message-size | --bytes | --endpoints | --holds | --mode | --max-deliveries | --count | \
@@ -32,6 +36,7 @@ _chanctl() {
     send) options="$shape $framing --count --timeout --shutdown-at-eof --create --any-owner" ;;
     recv) options="$shape $framing --count --timeout --no-wait --ack --dead-letters --create --any-owner" ;;
     tap) options="--follow --count --hex --limit --json" ;;
+    watch) options="$framing --count --timeout --any-owner" ;;
     drain | check) options="--quiet" ;;
     shutdown) ;;
     rm) options="--stale" ;;

@@ -12,8 +12,8 @@
 #include "report.h"
 
 static const struct command *const commands[] = {
-    &create_command, &ls_command,     &stat_command,     &send_command, &recv_command,
-    &tap_command,    &drain_command,  &shutdown_command, &rm_command,   &clean_command,
+    &create_command, &ls_command,     &stat_command,     &send_command,  &recv_command,
+    &tap_command,    &drain_command,  &shutdown_command, &rm_command,    &clean_command,
     &doctor_command, &repair_command, &check_command,    &watch_command,
 };
 

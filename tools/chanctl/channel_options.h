@@ -48,7 +48,7 @@ enum channel_option {
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
     "  --kind KIND           queue (default), or watch: the latest value\n"                                  \
-    "  --messages N          capacity (64; of a watch 1)\n"                                                                \
+    "  --messages N          capacity (64; of a watch 1)\n"                                                  \
     "  --message-size BYTES  largest message (4K)\n"                                                         \
     "  --bytes BYTES         payload budget for larger messages (messages x message-size, at most 64M)\n"    \
     "  --endpoints N         most endpoints attached at once (64)\n"                                         \

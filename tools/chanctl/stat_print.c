@@ -47,8 +47,7 @@ static void print_object(const struct look *look)
     printf("channel    ");
     print_escaped(stdout, look->name, strlen(look->name));
     printf(", %s %s, %s%s%s%s\n", lifetime_name(&look->options), kind_name(look->options.kind),
-           state_name(look->state),
-           look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
+           state_name(look->state), look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
     printf("id         ");
     print_hex(stdout, id, sizeof(id));
     printf(", format %u\n", stat->format_version);
@@ -118,10 +117,11 @@ static void print_value(const struct look *look)
     else if (info.position == 0)
         printf("value      version 0, %s\n", format_bytes(info.size, size));
     else
-        printf("value      version %" PRIu64 ", %s, %s ago by %u\n", info.position, format_bytes(info.size, size),
-               format_duration(chan_now() - info.sent_ns, age), info.sender);
+        printf("value      version %" PRIu64 ", %s, %s ago by %u\n", info.position,
+               format_bytes(info.size, size), format_duration(chan_now() - info.sent_ns, age), info.sender);
     printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " seen by receivers (%s)\n", stat->sent,
-           format_bytes(stat->sent_bytes, sent), stat->received, format_bytes(stat->received_bytes, received));
+           format_bytes(stat->sent_bytes, sent), stat->received,
+           format_bytes(stat->received_bytes, received));
 }
 
 static void print_endpoint(const struct chan_endpoint_stat *endpoint)
