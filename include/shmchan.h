@@ -11,5 +11,6 @@
 #include <shmchan/watch.h>
 #include <shmchan/inspect.h>
 #include <shmchan/timer.h>
+#include <shmchan/select.h>
 
 #endif

@@ -210,6 +210,26 @@ int chan__watch_release(struct chan_receiver *rx, struct chan_view *view)
     return 0;
 }
 
+/* The value has not been seen then. */
+int chan__watch_give_back(struct chan_receiver *rx, struct chan_view *view)
+{
+    int result = chan__watch_release(rx, view);
+    if (!result)
+        store_relaxed(&rx->seen, NOTHING_SEEN);
+    return result;
+}
+
+/* The end stays, so between two looks at the same word of the cell that found nothing there was nothing. */
+int chan__watch_recv_ready(struct chan_receiver *rx, struct stamp *stamp)
+{
+    struct look look = {.rx = rx, .slot = copying_slot(rx)};
+    int result = attempt(&look);
+    if (!result)
+        unpin(rx, look.slot);
+    *stamp = (struct stamp){{look.last}};
+    return result == -EAGAIN ? result : 0;
+}
+
 static int borrow(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, bool updates)
 {
     if (!rx || (!buffer && capacity))
