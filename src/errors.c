@@ -34,7 +34,7 @@ static const struct {
     {EFBIG, "EFBIG", "the channel would be larger than the limit on file size"},
     {EMFILE, "EMFILE", "too many open descriptors in this process"},
     {ENFILE, "ENFILE", "too many open files in the system"},
-    {EOPNOTSUPP, "EOPNOTSUPP", "the directory's file system cannot hold channels"},
+    {EOPNOTSUPP, "EOPNOTSUPP", "the kind of channel, or the directory's file system, cannot do that"},
     {ENOTDIR, "ENOTDIR", "the directory of channels is not a directory"},
     {EROFS, "EROFS", "the directory of channels is read-only"},
     {ENOMSG, "ENOMSG", "what was received carried no descriptor"},

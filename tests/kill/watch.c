@@ -23,7 +23,7 @@
 
 #define HOLDS 3u
 #define PINNED (2 * HOLDS) /* two receivers' views */
-#define SENDS_AFTER 40u
+#define SENDS_AFTER 41u /* odd: two blocks take turns, and a stale one is not to be the current one again */
 
 /* Values are told apart by their number, see scene.h. What the victim sends is OF_VICTIM. */
 #define OF_VICTIM 7u
