@@ -16,6 +16,7 @@
 #include "suite.h"
 
 #define SECOND 1000000000ll
+#define MESSAGE_SIZE 8192
 #define CALL_NS (20 * 1000000ll)
 #define LATEST_NS (2 * SECOND) /* a call of 20 ms that takes longer has hung */
 
@@ -46,7 +47,7 @@ static int write_watch(struct chan_sender *tx, int i, unsigned char *bytes, size
 {
     struct chan_loan loan;
     size_t size = 0;
-    int result = chan_reserve_timeout(tx, capacity / 2, &loan, CALL_NS); /* else they wait for memory */
+    int result = chan_reserve_timeout(tx, MESSAGE_SIZE, &loan, CALL_NS); /* else they wait for memory */
     if (result || (result = chan_abort(tx, &loan)))
         return result;
     if (i % 3 == 0)
@@ -226,7 +227,7 @@ static void play(uint32_t kind, size_t from, size_t bytes, uint32_t flags, int s
     struct child children[PARTS];
     options.kind = kind;
     options.messages = kind == CHAN_WATCH ? 1 : 8;
-    options.message_size = 8192;
+    options.message_size = MESSAGE_SIZE;
     options.endpoints = 8;
     options.lifetime = CHAN_DURABLE;
     options.flags = flags;
