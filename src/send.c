@@ -144,6 +144,23 @@ static inline int put(struct sending *op, int64_t deadline_ns)
     return chan__wait(h, chan__kind(h->chan)->put, op, deadline_ns);
 }
 
+static inline void count_one(atomic_u64 *count)
+{
+    store_relaxed(count, load_relaxed(count) + 1);
+}
+
+/* A message that could not be sent stays its user's: it is in no other count. */
+static void count_refusal(struct chan_sender *tx, int result)
+{
+    struct seg_record *record = tx->handle.endpoint.party.record;
+    if (result == -EAGAIN)
+        count_one(&record->refused_full);
+    else if (result == -ETIMEDOUT)
+        count_one(&record->refused_late);
+    else if (result == -EPIPE)
+        count_one(&record->refused_closed);
+}
+
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
                      struct batch *batch)
 {
@@ -155,6 +172,8 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
         result = put(&op, deadline_ns);
     if (result && op.has_memory)
         chan__sending_drop(&op);
+    if (result && !(batch && result == -EAGAIN)) /* a batch may go on to wait */
+        count_refusal(tx, result);
     return result;
 }
 
@@ -226,6 +245,8 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
         sent += !result;
     }
     announce(tx, &batch);
+    if (result == -EAGAIN)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return sent ? (ssize_t)sent : result;
 }
@@ -289,6 +310,8 @@ static int reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *
     if (result)
         return result;
     result = open_loan(tx, size, loan, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -347,6 +370,8 @@ static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t s
     if (result)
         return result;
     result = commit_loan(tx, loan, size, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return result;
 }

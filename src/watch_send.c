@@ -341,7 +341,7 @@ static int closed_until(struct chan_sender *tx, int64_t deadline_ns)
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = chan__wait(&tx->handle, attempt_closed, tx, deadline_ns);
+    result = chan__wait_for_end(&tx->handle, attempt_closed, tx, deadline_ns);
     chan__handle_leave(&tx->handle);
     return result;
 }
