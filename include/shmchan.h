@@ -10,6 +10,7 @@
 #include <shmchan/recv.h>
 #include <shmchan/stream.h>
 #include <shmchan/broadcast.h>
+#include <shmchan/watch.h>
 #include <shmchan/inspect.h>
 #include <shmchan/timer.h>
 #include <shmchan/select.h>

@@ -22,10 +22,11 @@ struct extent {
 };
 static inline struct extent chan__extent_of(const struct seg_block *block)
 {
+    /* Acquire: a look at the block's cell or owner afterwards is not to come before. */
     return (struct extent){
-        .first = load_relaxed(&block->extent_first),
-        .count = load_relaxed(&block->extent_count),
-        .tag = load_relaxed(&block->extent_tag),
+        .first = load_acquire(&block->extent_first),
+        .count = load_acquire(&block->extent_count),
+        .tag = load_acquire(&block->extent_tag),
     };
 }
 

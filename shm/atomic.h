@@ -21,6 +21,13 @@
  *              LIVE: with a sequentially consistent fence each, one sees the other
  *   PASSED     chan__subscription_move() stores the    -> chan__subscription_slowest() loads it: the reader is done
  *              cursor                                     with the messages before it
+ *   PIN        try_pin() stores a pin, then looks at the watch's cell; chan__watch_replace() changes the cell, then
+ *              looks at the pins before it reuses the block: all sequentially consistent, so a pin is seen, or the
+ *              change is
+ *   ASK        pin_with_help() stores its request, then looks at the cell; chan__watch_replace() changes the cell,
+ *              then looks at the requests: likewise
+ *   ANSWER     answer_all() CASes a request            -> pin_with_help() loads it: the value's bytes
+ *   UNPIN      chan__watch_unpin() clears a pin        -> is_named_by() loads it: the reader is done with it
  *   SLEEP      chan__event_prepare() sets the sleeper bit, then looks at the ring; exchange() changes the
  *              ring, then looks at the sleeper bit: both sequentially consistent, so one sees the other
  */

@@ -11,6 +11,8 @@
 
 #include "shm/segment.h"
 
+#include <shmchan/channel.h>
+
 enum hold_state { HOLD_SPARE = 0, HOLD_HELD = 1, HOLD_ORPHAN = 2 };
 
 static inline uint64_t cell_word(const struct geometry *g, uint64_t turn, uint64_t block)
@@ -69,13 +71,15 @@ static inline uint64_t hold_turns(enum intent_kind kind)
     return kind == INTENT_TAKE || kind == INTENT_REDELIVER || kind == INTENT_MOVE ? 1 : 4;
 }
 
-/* Turns that an exchange moves the cell itself on from `word`: a ring cell by one, or by two where a send overwrites
- * a message; a hold cell from ORPHAN, 4k + 2, to SPARE, 4k + 4. */
+/* Turns that an exchange moves the cell itself on from `word`: a ring cell by one, or by two where a broadcast's send
+ * overwrites a message; a hold cell from ORPHAN, 4k + 2, to SPARE, 4k + 4, or once round. */
 static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell, uint64_t word,
                                   enum intent_kind kind)
 {
-    bool overwrites = kind == INTENT_SEND && word & g->turn_unit;
-    return cell < g->messages && !overwrites ? 1 : 2;
+    bool overwrites = g->kind == CHAN_BROADCAST && kind == INTENT_SEND && word & g->turn_unit;
+    if (cell < g->messages)
+        return overwrites ? 2 : 1;
+    return kind == INTENT_SWAP ? 4 : 2;
 }
 
 /* The word of a hold cell at its next turn that has this state. */

@@ -3,6 +3,7 @@
 #include "shm/endpoint.h"
 
 #include "shm/process.h"
+#include "shm/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,12 +48,24 @@ static bool has_room(const struct segment *s, struct seg_record *record, uint32_
     return false;
 }
 
+static void raise_records_used(const struct segment *s, uint64_t to)
+{
+    atomic_u64 *used = &seg_hot(s)->records_used;
+    /* It only rises, so it fails no more often than there are records. */
+    for (uint32_t tries = 0; tries <= s->g.endpoints; tries++) {
+        uint64_t now = load_relaxed(used);
+        if (now >= to || cas_seq_cst_u64(used, now, to))
+            return;
+    }
+}
+
 static bool claim_record(const struct segment *s, int fd, uint32_t number, uint32_t role, struct endpoint *e)
 {
     struct seg_record *record = seg_record(s, number);
     uint64_t status = load_acquire(&record->status); /* REPAIRED */
     if (status_state(status) != RECORD_FREE || try_lock(fd, LOCK_RECORDS_AT + number))
         return false;
+    raise_records_used(s, number + 1);
     uint64_t mine = status_word(status_generation(status) + 1, role, CHAN_STATE_ATTACHING);
     if (!cas_acq_rel_u64(&record->status, status, mine)) { /* REPAIRED */
         unlock(fd, LOCK_RECORDS_AT + number);
@@ -60,6 +73,8 @@ static bool claim_record(const struct segment *s, int fd, uint32_t number, uint3
     }
     store_release(&record->intent_old, 0); /* left by the predecessor: repairers never touch intents */
     store_relaxed(&record->gives_back, 0);
+    if (s->g.kind == CHAN_WATCH)
+        chan__watch_forget(record);
     const struct seg_hot *hot = seg_hot(s);
     e->party = (struct party){
         .segment = s,
@@ -189,8 +204,8 @@ bool chan__endpoint_is_dead(const struct segment *s, uint32_t number, uint64_t s
 
 uint32_t chan__endpoint_count(const struct segment *s, uint32_t role)
 {
-    uint32_t count = 0;
-    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+    uint32_t count = 0, used = chan__records_used(s);
+    for (uint32_t number = 0; number < used; number++) {
         uint64_t status = load_acquire(&seg_record(s, number)->status); /* STATUS */
         uint32_t state = status_state(status);
         count += status_role(status) == role && (state == CHAN_STATE_LIVE || state == CHAN_STATE_PREPARED);

@@ -54,6 +54,13 @@ static inline uint32_t hold_first(const struct geometry *g, uint32_t role)
     return role == 2 ? g->role_cells : 0;
 }
 
+/* Records to look at: all others have never been taken. */
+static inline uint32_t chan__records_used(const struct segment *s)
+{
+    uint64_t used = load_seq_cst(&seg_hot(s)->records_used); /* PIN, ASK */
+    return used < s->g.endpoints ? (uint32_t)used : s->g.endpoints;
+}
+
 /* Take a free record; its state is ATTACHING afterwards. -EUSERS; -EBUSY: the side's one seat is taken;
  * -EMFILE ... */
 int chan__endpoint_claim(const struct segment *s, uint32_t role, struct endpoint *out);

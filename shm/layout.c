@@ -35,20 +35,25 @@ static unsigned bits_for(uint64_t count)
     return bits;
 }
 
-static bool kind_is_known(const struct geometry *g)
+static bool kind_in_range(const struct geometry *g)
 {
+    if (g->kind != CHAN_BROADCAST && g->overflow != CHAN_LAG)
+        return false;
     switch (g->kind) {
     case CHAN_QUEUE:
-        return g->overflow == CHAN_LAG;
+        return true;
     case CHAN_BROADCAST:
         return g->overflow <= CHAN_BLOCK && !g->max_deliveries;
+    case CHAN_WATCH:
+        return g->messages == 1 && g->holds < WATCH_PINS && !g->max_deliveries;
+    default:
+        return false;
     }
-    return false;
 }
 
 static bool in_range(const struct geometry *g)
 {
-    return kind_is_known(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
+    return kind_in_range(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
            g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
            g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
            g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX;
@@ -84,7 +89,7 @@ int chan__geometry_complete(struct geometry *g)
     int result = payload_complete(g);
     if (result)
         return result;
-    g->role_cells = g->holds + 1;
+    g->role_cells = g->holds + 1 + (g->kind == CHAN_WATCH);
     g->blocks = g->messages + 2 * (uint64_t)g->role_cells * g->endpoints;
     g->record_bytes =
         round_up(offsetof(struct seg_record, holds) + 2 * (uint64_t)g->role_cells * 8, SEG_LINE);
@@ -114,6 +119,7 @@ uint64_t chan__layout_signature(void)
         offsetof(struct seg_hot, data_event),
         offsetof(struct seg_hot, orphans),
         offsetof(struct seg_hot, life_event),
+        offsetof(struct seg_hot, records_used),
         SEG_RECORDS_AT,
         offsetof(struct seg_record, intent_old),
         offsetof(struct seg_record, sent),

@@ -84,6 +84,8 @@ struct seg_hot {
      * by CAS. */
     _Alignas(SEG_LINE) atomic_u64 orphans;
     _Alignas(SEG_LINE) atomic_u32 life_event; /* as the others: who waits for the end sleeps here */
+    /* Records from this number on have never been taken. Writer: claimers, by CAS, upwards, before they claim. */
+    _Alignas(SEG_LINE) atomic_u64 records_used;
 };
 
 #define STATE_SENDERS_SEEN UINT64_C(0x1) /* a sender has been attached */
@@ -101,6 +103,15 @@ struct seg_subscription {
     atomic_u64 cursor; /* the first message that it is not done with */
     atomic_u64 since;  /* the first message that it subscribed to */
     atomic_u64 lagged; /* messages that it was told to have missed: a plain count, over all owners */
+};
+
+/* Which values an endpoint of a watch reads: shm/watch.h. */
+#define WATCH_PINS 7u
+struct seg_watch {
+    /* 0; {turn, no block}: asks for a value no older than that; a cell word: the answer, pinned. Writer: owner
+     * (stores, and CAS to 0), senders (CAS from a question). */
+    atomic_u64 request;
+    atomic_u64 pins[WATCH_PINS]; /* cell words of values being read, or 0. Writer: owner */
 };
 
 /* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any
@@ -145,7 +156,7 @@ struct seg_record {
     atomic_u64 dead_lettered; /* of which that many have arrived there */
     atomic_u64 returned;      /* messages acknowledged in calls that have come to their end: a plain count */
     atomic_u64 peak;          /* the longest queue that senders of this record have seen */
-    uint64_t reserved2;
+    atomic_u64 swaps;         /* spares exchanged for others, because somebody reads these (watch) */
 
     /* Waiting. Writer: owner. */
     _Alignas(SEG_LINE) atomic_u32 waits_for; /* CHAN_WAITS_FOR_* */
@@ -164,6 +175,7 @@ struct seg_record {
     /* What only some kinds of channel need. */
     _Alignas(SEG_LINE) union {
         struct seg_subscription subscription;
+        struct seg_watch watch;
         uint64_t reserved[16];
     } own;
 
@@ -189,6 +201,8 @@ enum intent_kind {
     INTENT_DISCARD_ORPHAN = 5, /* orphans_discarded; SPARE */
     INTENT_MOVE = 6,           /* moves; HELD */
     INTENT_DEAD_LETTER = 7,    /* dead_lettered; HELD -> SPARE, in place only */
+    INTENT_SWAP = 8,           /* swaps; SPARE for SPARE (watch) */
+    INTENT_LAST = INTENT_SWAP,
 };
 
 /* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */
@@ -197,8 +211,13 @@ struct seg_block {
         atomic_u64 owner; /* {sequence:40, record:24}. Writer: whoever obtains the block; repairers (CAS) */
     atomic_u64 size;      /* of the message */
     atomic_u64 sent_ns;   /* CLOCK_MONOTONIC_COARSE */
-    atomic_u32 sender;    /* record number */
-    atomic_u32 deliveries;
+    union {
+        struct {
+            atomic_u32 sender; /* record number */
+            atomic_u32 deliveries;
+        };
+        atomic_u64 version; /* of a watch's value: {version:48, sender:16} */
+    };
     atomic_u32 extent_first; /* payload units, if extent_count > 0; else the payload is inline */
     atomic_u32 extent_count;
     atomic_u32 extent_tag; /* counts this block's extents: part of each unit's owner word */
@@ -213,7 +232,8 @@ struct geometry {
     uint32_t kind, lifetime, senders, receivers;
     uint64_t messages, message_size, payload_bytes;
     uint32_t endpoints, holds, max_deliveries, overflow;
-    uint32_t role_cells; /* hold cells of a role: holds + 1, so that copying works while all holds are out */
+    uint32_t role_cells; /* hold cells of a role: holds + 1, so that copying works while all holds are out. A
+                          * watch has one more: as many as a receiver may have words that name a block */
     uint64_t inline_size, block_bytes, blocks, unit_bytes, units;
     uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
     unsigned block_bits; /* of a cell word, for the block number */
@@ -253,6 +273,7 @@ _Static_assert(offsetof(struct seg_hot, data_event) == 384, "hot words");
 _Static_assert(offsetof(struct seg_hot, space_event) == 512, "hot words");
 _Static_assert(offsetof(struct seg_hot, orphans) == 640, "hot words");
 _Static_assert(offsetof(struct seg_hot, life_event) == 768, "hot words");
+_Static_assert(offsetof(struct seg_hot, records_used) == 896, "hot words");
 
 _Static_assert(offsetof(struct seg_record, pid) == 8, "record");
 _Static_assert(offsetof(struct seg_record, start_time) == 16, "record");
@@ -276,9 +297,12 @@ _Static_assert(offsetof(struct seg_record, own.subscription.since) == 392, "reco
 _Static_assert(offsetof(struct seg_record, own.subscription.lagged) == 400, "record");
 _Static_assert(offsetof(struct seg_record, holds) == 512, "record");
 
+_Static_assert(offsetof(struct seg_watch, pins) == 8 && sizeof(struct seg_watch) == 64, "watch");
+
 _Static_assert(offsetof(struct seg_block, size) == 8, "block");
 _Static_assert(offsetof(struct seg_block, sent_ns) == 16, "block");
 _Static_assert(offsetof(struct seg_block, sender) == 24, "block");
+_Static_assert(offsetof(struct seg_block, version) == 24, "block");
 _Static_assert(offsetof(struct seg_block, extent_first) == 32, "block");
 _Static_assert(offsetof(struct seg_block, extent_tag) == 40, "block");
 _Static_assert(offsetof(struct seg_block, payload) == BLOCK_HEADER_BYTES, "block");

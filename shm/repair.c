@@ -7,6 +7,7 @@
 #include "shm/arena.h"
 #include "shm/orphans.h"
 #include "shm/owner.h"
+#include "shm/watch.h"
 
 /* Somebody read `new` from `cell`: it has been there. */
 static bool was_seen(const struct segment *s, uint32_t except, uint64_t new, uint32_t cell)
@@ -49,7 +50,7 @@ static bool intent_is_sound(const struct segment *s, const struct intent *i)
 {
     const struct geometry *g = &s->g;
     return i->cell < cell_count(g) && i->hold < 2 * g->role_cells && cell_block(g, i->old) < g->blocks &&
-           cell_block(g, i->held) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_DEAD_LETTER;
+           cell_block(g, i->held) < g->blocks && i->kind >= INTENT_SEND && i->kind <= INTENT_LAST;
 }
 
 /* What the cell holds afterwards. In place, where the hold cell is the cell itself, from ORPHAN or HELD to the
@@ -140,6 +141,8 @@ static uint32_t for_each_payload(const struct segment *s, uint32_t number, uint6
         uint64_t block = cell_block(g, word);
         if (hold_state(g, word) != HOLD_SPARE || block >= g->blocks)
             continue;
+        if (g->kind == CHAN_WATCH && (hold >= g->role_cells || chan__watch_is_pinned(s, block)))
+            continue; /* in others' use: whoever is short of memory looks at it again */
         struct extent extent = chan__extent_of(seg_block(s, block));
         if (is_still(record, status))
             units += what(s, (uint32_t)block, extent);

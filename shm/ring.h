@@ -55,8 +55,9 @@ int chan__ring_head(const struct segment *s, struct cursor *out);
 /* Messages in the ring, and the position of the oldest. */
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length);
 
-/* Exchange the block in a cell that holds `old` for the spare block, as `kind` says: what is in an ORPHAN cell is
- * taken so, and what is in a ring that overwrites. False: the cell has changed, nothing happened. */
+/* Exchange the block in a cell that holds `old` for the spare block, as `kind` says; not for the party's own hold
+ * cells. What is in an ORPHAN cell is taken so, and what is in a ring that overwrites. False: the cell has changed,
+ * nothing happened. */
 bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                     enum intent_kind kind);
 
@@ -76,6 +77,8 @@ static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum inten
         return &record->moves;
     case INTENT_DEAD_LETTER:
         return &record->dead_lettered;
+    case INTENT_SWAP:
+        return &record->swaps;
     case INTENT_DISCARD:
         break;
     }

@@ -148,8 +148,15 @@ int chan_clone_receiver(const struct chan_receiver *rx, struct chan_receiver **o
 {
     if (!rx || !out)
         return -EINVAL;
-    return chan__is_usable(&rx->handle) ? chan_attach_receiver(rx->handle.chan, rx->handle.flags, out)
-                                        : -ECHILD;
+    if (!chan__is_usable(&rx->handle))
+        return -ECHILD;
+    struct chan_receiver *clone;
+    int result = chan_attach_receiver(rx->handle.chan, rx->handle.flags, &clone);
+    if (result)
+        return result;
+    store_relaxed(&clone->seen, load_relaxed(&rx->seen));
+    *out = clone;
+    return 0;
 }
 
 static int adopt(struct handle *h)
@@ -182,7 +189,8 @@ static void drop_holds(struct handle *h)
     if (s->g.kind == CHAN_BROADCAST && h->endpoint.role == CHAN_ROLE_RECEIVER)
         return; /* its views have no hold cells */
     if (h->endpoint.role == CHAN_ROLE_RECEIVER) {
-        chan__orphans_give_back(&h->endpoint.party, h->open);
+        if (s->g.kind != CHAN_WATCH) /* there, views end with the record */
+            chan__orphans_give_back(&h->endpoint.party, h->open);
         return;
     }
     for (uint32_t hold = 0; h->open && hold < s->g.role_cells; hold++) {

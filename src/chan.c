@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Channels as objects of this process: create, open, close, unlink; what they are and how full. */
-#include "src/handle.h"
+#include "src/kind.h"
 
 #include "shm/orphans.h"
 #include "shm/overwrite.h"
@@ -104,6 +104,11 @@ static int create_at(const char *name, char *path, const struct geometry *g,
     struct segment s;
     struct chan *ch;
     int result = chan__segment_create(path ? chan_dir() : NULL, g, &facts, &s);
+    if (!result && options && options->initial_size) {
+        result = chan__watch_begin(&s, options);
+        if (result)
+            chan__segment_close(&s);
+    }
     if (!result)
         result = wrap(&s, options ? options->flags : 0, name, NULL, &ch);
     if (result)
@@ -304,6 +309,8 @@ static uint64_t queued(const struct chan *ch)
     uint64_t length;
     if (ch->segment.g.kind == CHAN_BROADCAST)
         return unread(ch);
+    if (ch->segment.g.kind == CHAN_WATCH)
+        return 0; /* its one cell has always a value, which nobody takes */
     return chan__ring_length(&ch->segment, &head, &length) ? 0 : length;
 }
 

@@ -6,6 +6,7 @@
 #include "shm/orphans.h"
 #include "shm/overwrite.h"
 #include "shm/repair.h"
+#include "shm/watch.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -162,6 +163,29 @@ static int audit_sums(struct audit *a, uint64_t queued)
     return 0;
 }
 
+/* Each change of a watch's cell was counted by its sender, and its value can be read. */
+static int audit_value(struct audit *a)
+{
+    const struct segment *s = a->segment;
+    uint64_t word = chan__watch_word(s), sent = 0;
+    struct seg_block *block = seg_block(s, cell_block(&s->g, word)); /* audit_blocks() has looked at it */
+    uint64_t size = load_acquire(&block->size);
+    for (uint32_t number = 0; number < s->g.endpoints; number++)
+        sent += load_acquire(&seg_record(s, number)->sent);
+    if (cell_ahead(&s->g, word, sent + 2))
+        return wrong(a,
+                     "%" PRIu64 " values sent, but the value's cell has been changed another number of times",
+                     sent);
+    if (watch_version(block) > sent)
+        return wrong(a, "the value has version %" PRIu64 " after %" PRIu64 " sends", watch_version(block),
+                     sent);
+    if (chan__holds_total(s, HOLD_HELD) || chan__holds_total(s, HOLD_ORPHAN))
+        return wrong(a, "there are hold cells that are not spare");
+    if (size > s->g.message_size || !chan__payload(s, block, size))
+        return wrong(a, "the value of %" PRIu64 " bytes has no room", size);
+    return 0;
+}
+
 int chan_check(const struct chan *ch, char *text, size_t capacity)
 {
     if (!ch || !text || !capacity)
@@ -174,9 +198,11 @@ int chan_check(const struct chan *ch, char *text, size_t capacity)
     if (report.dead)
         return wrong(&audit, "%" PRIu32 " dead endpoints are not repaired yet", report.dead);
     struct cursor head;
-    uint64_t queued, oldest, tail;
-    bool retains = s->g.kind == CHAN_BROADCAST;
-    int result = retains ? chan__retained_range(s, &oldest, &tail) : chan__ring_length(s, &head, &queued);
+    uint64_t queued = 0, oldest, tail;
+    bool retains = s->g.kind == CHAN_BROADCAST, is_watch = s->g.kind == CHAN_WATCH;
+    int result = is_watch  ? 0
+                 : retains ? chan__retained_range(s, &oldest, &tail)
+                           : chan__ring_length(s, &head, &queued);
     if (result)
         return result;
     audit.cell_of = calloc(s->g.blocks, sizeof *audit.cell_of);
@@ -184,12 +210,14 @@ int chan_check(const struct chan *ch, char *text, size_t capacity)
         return -ENOMEM;
     result = audit_blocks(&audit);
     if (!result)
-        result = retains ? audit_retained(&audit, oldest, tail) : audit_ring(&audit, head, queued);
+        result = is_watch  ? audit_value(&audit)
+                 : retains ? audit_retained(&audit, oldest, tail)
+                           : audit_ring(&audit, head, queued);
     if (!result)
         result = audit_units(&audit);
     if (!result)
         result = audit_records(&audit);
-    if (!result && !retains)
+    if (!result && !retains && !is_watch)
         result = audit_sums(&audit, queued);
     free(audit.cell_of);
     return result;

@@ -58,6 +58,8 @@ struct place {
 
 struct chan_receiver {
     struct handle handle;
+    atomic_u64 seen;                  /* of a watch: the version that it has seen; its clones read it */
+    uint64_t borrowed;                /* and the one that it looked at last */
     struct chan_sender *dead_letters; /* the user's, or NULL */
     uint32_t deliveries;              /* of what was received last */
     struct chan_view rest;            /* of the message that chan_read() is within; hold == 0: none */

@@ -19,6 +19,16 @@ static const struct kind kinds[] = {
                         .attached = chan__broadcast_attached,
                         .send_ready = chan__broadcast_send_ready,
                         .recv_ready = chan__broadcast_recv_ready},
+    [CHAN_WATCH] = {.put = chan__watch_put,
+                    .make_room = chan__watch_make_room,
+                    .spare = chan__watch_spare_of,
+                    .recv = chan__watch_recv,
+                    .recv_view = chan__watch_recv_view,
+                    .release = chan__watch_release,
+                    .give_back = chan__watch_give_back,
+                    .attached = chan__watch_subscribe,
+                    .send_ready = chan__watch_send_ready,
+                    .recv_ready = chan__watch_recv_ready},
 };
 
 const struct kind *chan__kind(const struct chan *ch)

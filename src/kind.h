@@ -59,6 +59,9 @@ struct kind {
     /* A receiver is about to be shown LIVE, and has been; NULL: nothing to do. */
     int (*attaching)(struct chan_receiver *rx);
     int (*attached)(struct chan_receiver *rx);
+
+    /* A spare block that a message may be written into. NULL: any spare. */
+    int (*spare)(struct chan_sender *tx, struct held *out);
 };
 
 /* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
@@ -101,6 +104,28 @@ int chan__broadcast_attached(struct chan_receiver *rx);
 int chan__sending_check_open(struct chan_sender *tx);
 int chan__sending_compose(struct sending *op);
 bool chan__sending_heads_a_batch(const struct sending *op);
+
+/* watches (watch_send.c, watch_recv.c) */
+int chan__watch_put(void *sending);
+int chan__watch_make_room(struct sending *sending);
+int chan__watch_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                     int64_t deadline_ns, uint32_t *unannounced);
+int chan__watch_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
+int chan__watch_release(struct chan_receiver *rx, struct chan_view *view);
+int chan__watch_give_back(struct chan_receiver *rx, struct chan_view *view);
+int chan__watch_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__watch_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
+int chan__watch_spare_of(struct chan_sender *tx, struct held *out);
+int chan__watch_subscribe(struct chan_receiver *rx); /* it has seen what is there */
+
+/* The value that a watch has when it is created (options.c). */
+int chan__watch_begin(const struct segment *s, const struct chan_options *options);
+
+/* Steps of sending (send.c): memory for the message in op->spare, -EAGAIN if there is none now; the message and
+ * what goes with it; and giving the memory back. */
+int chan__sending_memory(struct sending *op);
+int chan__sending_describe(struct sending *op);
+void chan__sending_drop(struct sending *op);
 
 /* Queues are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)

@@ -97,6 +97,8 @@ static uint64_t gone_flags(const struct segment *s, uint64_t state, uint32_t lea
         gone |= STATE_RECEIVERS_GONE;
     if (ends && gone && !senders && !receivers)
         gone |= STATE_FINISHED;
+    if (s->g.kind == CHAN_WATCH)
+        gone &= ~STATE_RECEIVERS_GONE; /* another one may come and read the value */
     return gone;
 }
 

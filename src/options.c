@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creation options: defaults, checks, and the geometry they lead to. */
-#include "src/handle.h"
+#include "src/kind.h"
+
+#include "shm/arena.h"
+#include "shm/watch.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define DEFAULT_MESSAGES 64u
 #define DEFAULT_ENDPOINTS 64u
@@ -11,6 +15,32 @@
 #define CREATE_FLAGS (CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER)
 
 static const struct chan_options defaults = CHAN_OPTIONS_INIT;
+
+static uint64_t messages_of(const struct chan_options *options)
+{
+    uint64_t usual = options->kind == CHAN_WATCH ? 1 : DEFAULT_MESSAGES;
+    return options->messages ? options->messages : usual;
+}
+
+static uint32_t endpoints_of(const struct chan_options *options)
+{
+    return options->endpoints ? options->endpoints : DEFAULT_ENDPOINTS;
+}
+
+/* How many of the largest messages there should be memory for. Of a watch: the value, one that each endpoint reads
+ * or writes, one for each that has just been replaced. */
+static uint64_t messages_wanted(const struct chan_options *options)
+{
+    return options->kind == CHAN_WATCH ? 1 + 2 * (uint64_t)endpoints_of(options) : messages_of(options);
+}
+
+/* The initial value has a channel of its kind, and room in it. */
+static bool initial_is_sound(const struct chan_options *options)
+{
+    if (!options->initial_size)
+        return !options->initial || options->kind == CHAN_WATCH;
+    return options->kind == CHAN_WATCH && options->initial && options->initial_size <= options->message_size;
+}
 
 /* `messages` of the largest size, in whole units, but at most the larger of 64 MiB and four of them. */
 static uint64_t default_budget(uint64_t messages, uint64_t message_size)
@@ -26,26 +56,36 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
     if (!options)
         options = &defaults;
     if (options->size != sizeof *options || options->reserved || options->flags & ~CREATE_FLAGS ||
-        options->mode & ~0777u || options->message_size > UINT64_C(1) << 40)
+        options->mode & ~0777u || options->message_size > UINT64_C(1) << 40 || !initial_is_sound(options))
         return -EINVAL;
-    uint64_t messages = options->messages ? options->messages : DEFAULT_MESSAGES;
-    /* Where a message is overwritten unread, the one that takes its place has its memory before. */
-    bool overwrites = options->kind == CHAN_BROADCAST && options->overflow == CHAN_LAG;
-    uint64_t in_memory = overwrites ? messages + 1 : messages;
     *g = (struct geometry){
         .kind = options->kind,
         .lifetime = options->lifetime,
         .senders = options->senders,
         .receivers = options->receivers,
-        .messages = messages,
+        .messages = messages_of(options),
         .message_size = options->message_size,
-        .payload_bytes = options->bytes ? options->bytes : default_budget(in_memory, options->message_size),
-        .endpoints = options->endpoints ? options->endpoints : DEFAULT_ENDPOINTS,
+        .payload_bytes =
+            options->bytes ? options->bytes : default_budget(messages_wanted(options), options->message_size),
+        .endpoints = endpoints_of(options),
         .holds = options->holds ? options->holds : DEFAULT_HOLDS,
         .max_deliveries = options->max_deliveries,
         .overflow = options->overflow,
     };
     return chan__geometry_complete(g);
+}
+
+int chan__watch_begin(const struct segment *s, const struct chan_options *options)
+{
+    uint32_t hint = 0, number = (uint32_t)cell_block(&s->g, chan__watch_word(s));
+    struct seg_block *block = seg_block(s, number);
+    uint64_t size = options->initial_size;
+    int result = size > s->g.inline_size ? chan__arena_claim(s, number, size, &hint) : 0;
+    if (result)
+        return result;
+    memcpy(chan__payload(s, block, size), options->initial, size);
+    store_relaxed(&block->size, size);
+    return 0;
 }
 
 int chan_memory(const struct chan_options *options, struct chan_memory *out)

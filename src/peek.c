@@ -4,6 +4,7 @@
 
 #include "shm/arena.h"
 #include "shm/overwrite.h"
+#include "shm/watch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,12 +48,49 @@ static int find_range(const struct segment *s, uint64_t *first, uint64_t *end)
     return 0;
 }
 
+/* Of a watch there is the current value; its version is its position. */
+static int peek_value(const struct segment *s, uint64_t *position, void *buffer, size_t capacity,
+                      struct chan_peek_info *info)
+{
+    uint64_t word = chan__watch_word(s);
+    uint64_t number = cell_block(&s->g, word);
+    if (number >= s->g.blocks)
+        return -EBADMSG;
+    struct seg_block *block = seg_block(s, number);
+    struct chan_peek_info found = {
+        .position = watch_version(block),
+        .sender = watch_sender(block),
+        .size = (size_t)load_acquire(&block->size),
+        .sent_ns = (int64_t)load_acquire(&block->sent_ns),
+    };
+    const unsigned char *payload =
+        found.size <= s->g.message_size ? chan__payload(s, block, found.size) : NULL;
+    bool is_there = found.position >= *position;
+    if (is_there && payload && found.size)
+        memcpy(buffer, payload, found.size < capacity ? found.size : capacity);
+    atomic_thread_fence(memory_order_acquire); /* the copy before the look at whether it was stable */
+    if (!is_there || chan__watch_word(s) != word)
+        return -EAGAIN;
+    if (!payload)
+        return -EBADMSG;
+    found.skipped = found.position - *position;
+    *info = found;
+    *position = found.position + 1;
+    return 0;
+}
+
 int chan_peek(const struct chan *ch, uint64_t *position, void *buffer, size_t capacity,
               struct chan_peek_info *info)
 {
     if (!ch || !position || !info || (!buffer && capacity))
         return -EINVAL;
     const struct segment *s = &ch->segment;
+    if (s->g.kind == CHAN_WATCH) {
+        int result = -EAGAIN;
+        for (int round = 0; result == -EAGAIN && round < ROUNDS; round++)
+            result = peek_value(s, position, buffer, capacity, info);
+        return result;
+    }
     struct chan_peek_info found = {0};
     uint64_t asked = *position;
     for (int round = 0; round < ROUNDS; round++) {

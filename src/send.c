@@ -64,7 +64,7 @@ static inline int get_memory(struct sending *op)
     return 0;
 }
 
-static void drop_memory(struct sending *op)
+void chan__sending_drop(struct sending *op)
 {
     op->has_memory = false;
     if (chan__arena_free(segment_of(op->tx), op->spare.number))
@@ -111,6 +111,16 @@ static inline int describe(struct sending *op)
 int chan__sending_check_open(struct chan_sender *tx)
 {
     return check_open(tx);
+}
+
+int chan__sending_memory(struct sending *op)
+{
+    return get_memory(op);
+}
+
+int chan__sending_describe(struct sending *op)
+{
+    return describe(op);
 }
 
 int chan__sending_compose(struct sending *op)
@@ -191,6 +201,13 @@ static void count_refusal(struct chan_sender *tx, int result)
         count_one(&record->refused_closed);
 }
 
+static inline int find_spare(struct chan_sender *tx, struct held *out)
+{
+    if (!chan__is_queue(tx->handle.chan) && chan__kind(tx->handle.chan)->spare)
+        return chan__kind(tx->handle.chan)->spare(tx, out);
+    return chan__handle_spare(&tx->handle, out);
+}
+
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
                      struct batch *batch)
 {
@@ -201,7 +218,7 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
     if (!result)
         result = put(&op, deadline_ns);
     if (result && op.has_memory)
-        drop_memory(&op);
+        chan__sending_drop(&op);
     if (result && !(batch && result == -EAGAIN)) /* a batch may go on to wait */
         count_refusal(tx, result);
     return result;
@@ -318,7 +335,7 @@ static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan
         return -EMSGSIZE;
     if (chan__all_holds_open(&tx->handle))
         return -ENOBUFS;
-    int result = chan__handle_spare(&tx->handle, &op.spare);
+    int result = find_spare(tx, &op.spare);
     if (!result)
         result = chan__wait(&tx->handle, attempt_memory, &op, deadline_ns);
     if (result)
@@ -436,7 +453,7 @@ int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
         return result;
     struct sending op = {.tx = tx};
     if (find_loan(tx, loan, &op.spare)) {
-        drop_memory(&op);
+        chan__sending_drop(&op);
         tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
         *loan = (struct chan_loan){0};
     } else {

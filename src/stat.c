@@ -32,7 +32,8 @@ static void add_counters(const struct segment *s, struct chan_stat *out)
     out->orphaned = chan__holds_total(s, HOLD_ORPHAN);
     uint64_t not_received = out->held + out->orphaned + orphans_discarded + out->dead_lettered;
     out->received = taken > not_received ? taken - not_received : 0;
-    out->unreturned = out->received > returned ? out->received - returned : 0;
+    if (s->g.kind != CHAN_WATCH)
+        out->unreturned = out->received > returned ? out->received - returned : 0;
     out->discarded += orphans_discarded;
     out->given_back =
         given_back + out->redelivered + orphans_discarded + out->orphaned; /* and where they went */
@@ -127,7 +128,7 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
         .resident_bytes = (uint64_t)object.st_blocks * 512,
     };
     struct cursor head;
-    int result = find_queued(s, &head, &stat.queued);
+    int result = s->g.kind == CHAN_WATCH ? 0 : find_queued(s, &head, &stat.queued);
     if (result)
         return result;
     if (stat.queued)

@@ -21,6 +21,7 @@ struct chan;
 /* Kinds of channel. */
 #define CHAN_QUEUE 0u     /* bounded FIFO queue; each message goes to exactly one receiver */
 #define CHAN_BROADCAST 1u /* each message goes to every receiver there is: shmchan/broadcast.h */
+#define CHAN_WATCH 2u     /* the latest value; every receiver sees it (shmchan/watch.h) */
 
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u
@@ -61,7 +62,7 @@ struct chan;
 struct chan_options {
     uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
     uint32_t kind;           /* CHAN_QUEUE ... */
-    uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64 */
+    uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64. Of a watch: 1, or 0 for that */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
     uint64_t bytes;          /* payload budget, see below; 0 means a default */
     uint32_t endpoints;      /* most endpoints attached at once, 1 .. 1024; 0 means 64 */
@@ -74,7 +75,9 @@ struct chan_options {
     uint32_t flags;          /* CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER */
     uint32_t max_deliveries; /* see below; 0: no limit */
     uint32_t overflow;       /* broadcast: CHAN_LAG or CHAN_BLOCK; else 0 */
-    uint32_t reserved;       /* must be 0 */
+    const void *initial;     /* of a watch: the value it begins with, `initial_size` bytes; copied */
+    size_t initial_size;
+    uint32_t reserved; /* must be 0 */
 };
 
 /* bytes: the payload budget beside `messages`; the channel is full when either is used up. It concerns

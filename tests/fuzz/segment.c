@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #ifndef OVERFLOW
 #define OVERFLOW 0
 #endif
-#define CAPACITY 3
+#define CAPACITY (KIND == CHAN_WATCH ? 1 : 3)
 #define MESSAGE_SIZE 3000 /* above the inline size, so that there is an arena */
 #define ENDPOINTS 3
 
@@ -60,8 +60,13 @@ static void make_image(void)
     require(chan_attach_sender(ch, 0, &tx) == 0);
     if (KIND == CHAN_BROADCAST)
         require(chan_attach_receiver(ch, 0, &rx) == 0);
-    require(chan_send(tx, small, sizeof small) == 0);
-    require(chan_send(tx, large, sizeof large) == 0);
+    if (KIND == CHAN_WATCH) {
+        require(chan_watch_send_replace(tx, small, sizeof small, NULL, 0, NULL) == 0);
+        require(chan_watch_send_replace(tx, large, sizeof large, NULL, 0, NULL) == 0);
+    } else {
+        require(chan_send(tx, small, sizeof small) == 0);
+        require(chan_send(tx, large, sizeof large) == 0);
+    }
     chan_close_sender(tx);
     chan_close_receiver(rx);
 
@@ -86,6 +91,40 @@ static void apply(int fd, const struct patch *patch)
     require(pwrite(fd, &patch->value, width, (off_t)at) == (ssize_t)width);
 }
 
+static int change(void *value, size_t *size, size_t capacity, void *arg)
+{
+    (void)arg;
+    *size = *size < capacity ? *size + 1 : 0;
+    memset(value, 2, *size);
+    return *size % 2;
+}
+
+static int accept_any(const void *value, size_t size, void *arg)
+{
+    static char seen[MESSAGE_SIZE];
+
+    memcpy(arg ? arg : seen, value, size < sizeof seen ? size : sizeof seen);
+    return 1;
+}
+
+static void write_and_follow(struct chan_sender *tx, struct chan_receiver *rx)
+{
+    static char buffer[MESSAGE_SIZE];
+    struct chan_loan loan;
+    struct chan_view view;
+    size_t size = 0;
+
+    (void)!chan_watch_borrow(rx, buffer, sizeof buffer, &size);
+    /* It would wait where there is no memory. */
+    if (chan_try_reserve(tx, MESSAGE_SIZE, &loan) == 0 && chan_abort(tx, &loan) == 0)
+        (void)!chan_watch_send_if_modified(tx, change, NULL);
+    (void)!chan_watch_has_changed(rx);
+    if (chan_watch_try_wait_for(rx, accept_any, NULL, &view) == 0)
+        (void)!chan_release(rx, &view);
+    (void)!chan_watch_sender_borrow(tx, buffer, sizeof buffer, &size);
+    (void)!chan_watch_try_closed(tx);
+}
+
 static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
 {
     static char buffer[2 * MESSAGE_SIZE];
@@ -93,6 +132,8 @@ static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
     struct chan_view view;
     size_t size = 0;
 
+    if (KIND == CHAN_WATCH)
+        write_and_follow(tx, rx);
     (void)!chan_try_recv(rx, buffer, sizeof buffer, &size);
     (void)!chan_try_send(tx, buffer, MESSAGE_SIZE);
     (void)!(chan_receiver_len(rx) + chan_receiver_lagged(rx) + chan_sender_reached(tx));

@@ -16,11 +16,13 @@
 #include "suite.h"
 
 #define SECOND 1000000000ll
+#define MESSAGE_SIZE 8192
 #define CALL_NS (20 * 1000000ll)
 #define LATEST_NS (2 * SECOND) /* a call of 20 ms that takes longer has hung */
 
 struct stage {
     struct chan *ch;
+    uint32_t kind;
     int64_t end;
     size_t scribble_from, scribble_bytes; /* where in the object */
 };
@@ -30,6 +32,46 @@ static void expect_in_time(int64_t start)
     int64_t took = chan_now() - start;
     if (took > LATEST_NS)
         expect_never("a call of 20 ms took %lld ms", (long long)took / 1000000);
+}
+
+static int change(void *value, size_t *size, size_t capacity, void *arg)
+{
+    (void)arg;
+    *size = *size < capacity ? *size + 1 : 0;
+    memset(value, 'x', *size);
+    return *size % 2;
+}
+
+/* What only a watch has. */
+static int write_watch(struct chan_sender *tx, int i, unsigned char *bytes, size_t capacity)
+{
+    struct chan_loan loan;
+    size_t size = 0;
+    int result = chan_reserve_timeout(tx, MESSAGE_SIZE, &loan, CALL_NS); /* else they wait for memory */
+    if (result || (result = chan_abort(tx, &loan)))
+        return result;
+    if (i % 3 == 0)
+        return chan_watch_send_if_modified(tx, change, NULL) < 0 ? -EAGAIN : 0;
+    result = i % 3 == 1 ? chan_watch_send_replace(tx, bytes, 100, bytes, capacity, &size)
+                        : chan_watch_sender_borrow(tx, bytes, capacity, &size);
+    expect(result < 0 || size <= capacity);
+    return result;
+}
+
+static int is_long(const void *value, size_t size, void *arg)
+{
+    (void)arg;
+    return size && ((const unsigned char *)value)[size - 1] & 1;
+}
+
+static int read_watch(struct chan_receiver *rx, int i, unsigned char *bytes, size_t capacity)
+{
+    struct chan_view view;
+    size_t size = 0;
+    int result = i % 2 ? chan_watch_wait_for_timeout(rx, is_long, NULL, &view, CALL_NS)
+                       : chan_watch_borrow(rx, bytes, capacity, &size);
+    expect(result < 0 || size <= capacity);
+    return result || !(i % 2) ? result : chan_release(rx, &view);
 }
 
 /* Each victim sends or receives until the time is over, re-attaching when it is told that all is lost. */
@@ -50,7 +92,9 @@ static int64_t be_sender(void *argument)
             int64_t start = chan_now();
             struct chan_loan loan;
             size_t size = (size_t)rand_r(&seed) % sizeof bytes;
-            if (i % 3) {
+            if (stage->kind == CHAN_WATCH && i % 2) {
+                result = write_watch(tx, i, bytes, sizeof bytes);
+            } else if (i % 3) {
                 result = chan_send_timeout(tx, bytes, size, CALL_NS);
             } else {
                 result = chan_reserve_timeout(tx, size, &loan, CALL_NS);
@@ -87,7 +131,9 @@ static int64_t be_receiver(void *argument)
             int64_t start = chan_now();
             struct chan_view view;
             size_t size = 0;
-            if (i % 3) {
+            if (stage->kind == CHAN_WATCH && i % 2) {
+                result = read_watch(rx, i, bytes, sizeof bytes);
+            } else if (i % 3) {
                 result = chan_recv_timeout(rx, bytes, sizeof bytes, &size, CALL_NS);
                 expect(result < 0 || size <= sizeof bytes);
             } else {
@@ -174,15 +220,15 @@ static int64_t be_hostile(void *argument)
 static void play_in(uint32_t kind, uint32_t overflow, size_t from, size_t bytes, uint32_t flags, int seconds)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
-    struct stage stage = {.scribble_from = from, .scribble_bytes = bytes};
+    struct stage stage = {.kind = kind, .scribble_from = from, .scribble_bytes = bytes};
     static int64_t (*const parts[])(void *) = {be_sender,   be_sender,   be_receiver,
                                                be_receiver, be_onlooker, be_hostile};
     enum { PARTS = sizeof parts / sizeof *parts };
     struct child children[PARTS];
     options.kind = kind;
     options.overflow = overflow;
-    options.messages = 8;
-    options.message_size = 8192;
+    options.messages = kind == CHAN_WATCH ? 1 : 8;
+    options.message_size = MESSAGE_SIZE;
     options.endpoints = 8;
     options.lifetime = CHAN_DURABLE;
     options.flags = flags;
@@ -202,9 +248,9 @@ static void play_in(uint32_t kind, uint32_t overflow, size_t from, size_t bytes,
     chan_close(stage.ch);
 }
 
-static void play(size_t from, size_t bytes, uint32_t flags, int seconds)
+static void play(uint32_t kind, size_t from, size_t bytes, uint32_t flags, int seconds)
 {
-    play_in(CHAN_QUEUE, 0, from, bytes, flags, seconds);
+    play_in(kind, 0, from, bytes, flags, seconds);
 }
 
 #define ALL ((size_t)-1 / 2)
@@ -218,27 +264,33 @@ static void test_scribbling_over_a_broadcast_crashes_and_hangs_nobody(void)
 
 static void test_scribbling_anywhere_crashes_and_hangs_nobody(void)
 {
-    play(0, ALL, 0, 4);
+    play(CHAN_QUEUE, 0, ALL, 0, 4);
 }
 
 static void test_scribbling_over_the_hot_words_crashes_and_hangs_nobody(void)
 {
-    play(1024, 3072, 0, 3);
+    play(CHAN_QUEUE, 1024, 3072, 0, 3);
 }
 
 static void test_scribbling_over_records_and_cells_crashes_and_hangs_nobody(void)
 {
-    play(4096, 12288, 0, 3);
+    play(CHAN_QUEUE, 4096, 12288, 0, 3);
 }
 
 static void test_scribbling_without_keepers_crashes_and_hangs_nobody(void)
 {
-    play(1024, 16384, CHAN_NO_KEEPER, 3);
+    play(CHAN_QUEUE, 1024, 16384, CHAN_NO_KEEPER, 3);
 }
 
 static void test_scribbling_over_the_header_hurts_no_one_who_is_attached(void)
 {
-    play(0, 1024, 0, 2);
+    play(CHAN_QUEUE, 0, 1024, 0, 2);
+}
+
+static void test_scribbling_over_a_watch_crashes_and_hangs_nobody(void)
+{
+    play(CHAN_WATCH, 0, ALL, 0, 3);
+    play(CHAN_WATCH, 1024, 16384, 0, 3);
 }
 
 int main(int argc, char **argv)
@@ -249,6 +301,7 @@ int main(int argc, char **argv)
         PLAIN(test_scribbling_over_records_and_cells_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_without_keepers_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_over_a_broadcast_crashes_and_hangs_nobody, 40),
+        PLAIN(test_scribbling_over_a_watch_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_over_the_header_hurts_no_one_who_is_attached, 30),
     };
     return suite_run_plain("hostile", cases, sizeof cases / sizeof *cases, argc, argv);

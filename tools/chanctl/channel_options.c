@@ -6,17 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *kind_name(uint32_t kind)
-{
-    switch (kind) {
-    case CHAN_QUEUE:
-        return "queue";
-    case CHAN_BROADCAST:
-        return "broadcast";
-    default:
-        return NULL;
-    }
-}
+#include "kinds.h"
 
 struct chan_options default_channel(void)
 {
@@ -44,14 +34,6 @@ static uint32_t group_argument(const struct command *command, const char *text)
 static uint32_t count_argument(const struct command *command, const char *option)
 {
     return (uint32_t)size_argument(command, option, optarg, UINT32_MAX);
-}
-
-static uint32_t kind_argument(const struct command *command, const char *text)
-{
-    for (uint32_t kind = 0; kind <= CHAN_BROADCAST; kind++)
-        if (kind_name(kind) && !strcmp(text, kind_name(kind)))
-            return kind;
-    misused(command, "there is no kind '%s'", text);
 }
 
 static uint32_t overflow_argument(const struct command *command, const char *text)

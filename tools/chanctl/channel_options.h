@@ -49,9 +49,9 @@ enum channel_option {
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
-    "  --kind KIND           queue, or broadcast: everybody gets every message (queue)\n"                    \
+    "  --kind KIND           queue, broadcast (everybody gets every message), watch (the latest value)\n"    \
     "  --overflow lag|block  broadcast: slow receivers miss messages, or senders wait for them (lag)\n"      \
-    "  --messages N          capacity (64)\n"                                                                \
+    "  --messages N          capacity (64; of a watch 1)\n"                                                  \
     "  --message-size BYTES  largest message (4K)\n"                                                         \
     "  --bytes BYTES         payload budget for larger messages (messages x message-size, at most 64M)\n"    \
     "  --endpoints N         most endpoints attached at once (64)\n"                                         \
@@ -69,9 +69,6 @@ enum channel_option {
 
 /* What chanctl makes unless told otherwise: the library's defaults, but durable. */
 struct chan_options default_channel(void);
-
-/* "queue" ...; NULL: there is no such kind. */
-const char *kind_name(uint32_t kind);
 
 /* Take `option` if it is one of CHANNEL_OPTIONS: 1; else 0. */
 int take_channel_option(const struct command *command, int option, struct chan_options *out);

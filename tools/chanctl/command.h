@@ -24,5 +24,6 @@ extern const struct command clean_command;
 extern const struct command doctor_command;
 extern const struct command repair_command;
 extern const struct command check_command;
+extern const struct command watch_command;
 
 #endif

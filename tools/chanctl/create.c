@@ -27,8 +27,10 @@ static void print_part(const char *part, uint64_t count, uint64_t each)
 static void print_memory(const struct chan_options *options, const struct chan_memory *memory)
 {
     uint64_t endpoints = options->endpoints > 0 ? options->endpoints : DEFAULT_ENDPOINTS;
-    uint64_t messages = options->messages > 0 ? options->messages : DEFAULT_MESSAGES;
-    uint64_t holds = options->holds > 0 ? options->holds : DEFAULT_HOLDS;
+    int is_watch = options->kind == CHAN_WATCH;
+    uint64_t usual = is_watch ? 1 : DEFAULT_MESSAGES;
+    uint64_t messages = options->messages > 0 ? options->messages : usual;
+    uint64_t holds = (options->holds > 0 ? options->holds : DEFAULT_HOLDS) + 1 + (is_watch ? 1 : 0);
     uint64_t parts = HEADER_BYTES + endpoints * memory->record_bytes + messages * CELL_BYTES +
                      memory->blocks * memory->block_bytes +
                      memory->units * (UNIT_LINK_BYTES + memory->unit_bytes);
@@ -45,9 +47,9 @@ static void print_memory(const struct chan_options *options, const struct chan_m
     printf("  %-16s %12s   %10s = %14" PRIu64 "\n", "rounding", "", "", memory->total_bytes - parts);
     printf("  %-16s %12s   %10s = %14" PRIu64 " (%s)\n", "total", "", "", memory->total_bytes,
            format_bytes(memory->total_bytes, total));
-    printf("blocks = messages + 2 x holds x endpoints = %" PRIu64 " + 2 x %" PRIu64 " x %" PRIu64
+    printf("blocks = messages + 2 x (holds + %d) x endpoints = %" PRIu64 " + 2 x %" PRIu64 " x %" PRIu64
            "; messages of up to %" PRIu64 " bytes lie in their block, larger ones in units\n",
-           messages, holds, endpoints, memory->inline_size);
+           is_watch ? 2 : 1, messages, holds, endpoints, memory->inline_size);
 }
 
 static int run(int argc, char **argv)

@@ -9,6 +9,7 @@
 #include "channel_options.h"
 #include "exit_codes.h"
 #include "json.h"
+#include "kinds.h"
 #include "look.h"
 #include "names.h"
 #include "report.h"

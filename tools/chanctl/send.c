@@ -26,6 +26,7 @@ struct sending {
     uint64_t count; /* of messages to send at most */
     uint64_t sent;
     int64_t timeout_ns; /* CHAN_FOREVER: none */
+    int is_watch;
 };
 
 /* What was read and will not be sent is lost to whoever wrote it: say how much. */
@@ -62,6 +63,18 @@ static int refuse_frame(const struct sending *s, int error)
                        number, s->reader.limit);
 }
 
+/* A watch takes one value after the other, with or without receivers. */
+static ssize_t send_some(const struct sending *s, const struct iovec *messages, size_t count)
+{
+    if (s->is_watch) {
+        int error = chan_watch_send_replace(s->tx, messages->iov_base, messages->iov_len, NULL, 0, NULL);
+
+        return error == 0 ? 1 : error;
+    }
+    return s->timeout_ns == CHAN_FOREVER ? chan_send_many(s->tx, messages, count)
+                                         : chan_send_many_timeout(s->tx, messages, count, s->timeout_ns);
+}
+
 /* Send what has been cut off: CODE_OK or the exit code. */
 static int send_batch(struct sending *s)
 {
@@ -73,8 +86,7 @@ static int send_batch(struct sending *s)
 
         if (interrupts() > 0)
             return interrupted(s);
-        sent = s->timeout_ns == CHAN_FOREVER ? chan_send_many(s->tx, rest, count)
-                                             : chan_send_many_timeout(s->tx, rest, count, s->timeout_ns);
+        sent = send_some(s, rest, count);
         if (sent >= 0) {
             s->done += (size_t)sent;
             s->sent += (uint64_t)sent;
@@ -149,6 +161,7 @@ static int run(int argc, char **argv)
     if (code != CODE_OK)
         return code;
     chan_options_of(ch, &options);
+    s.is_watch = options.kind == CHAN_WATCH;
     error = chan_attach_sender(ch, CHAN_INTERRUPTIBLE, &s.tx);
     if (error == 0)
         error = frame_reader_init(&s.reader, STDIN_FILENO, framing, options.message_size);

@@ -4,6 +4,7 @@
 
 #include "channel_options.h"
 #include "json.h"
+#include "kinds.h"
 #include "process.h"
 #include "stat_print.h"
 #include "text.h"
@@ -83,8 +84,8 @@ static void put_queue(struct json *json, const struct look *look)
     if (look->options.kind == CHAN_BROADCAST) {
         json_unsigned(json, "lagged", stat->lagged);
     } else {
-        json_boolean(json, "conserved", unaccounted(stat) == 0);
-        json_signed(json, "unaccounted", unaccounted(stat));
+        json_boolean(json, "conserved", unaccounted(look) == 0);
+        json_signed(json, "unaccounted", unaccounted(look));
     }
     json_close(json);
 }

@@ -7,11 +7,16 @@
 #include <string.h>
 
 #include "channel_options.h"
+#include "kinds.h"
 #include "process.h"
 #include "text.h"
 
-int64_t unaccounted(const struct chan_stat *stat)
+int64_t unaccounted(const struct look *look)
 {
+    const struct chan_stat *stat = &look->stat;
+
+    if (look->options.kind == CHAN_WATCH)
+        return 0; /* a value is received by many, or by nobody */
     return (int64_t)(stat->sent - stat->received - stat->discarded - stat->dead_lettered - stat->held -
                      stat->orphaned - stat->queued);
 }
@@ -93,7 +98,7 @@ static void print_queue(const struct look *look)
 {
     const struct chan_stat *stat = &look->stat;
     char age[FIGURE_MAX], sent[FIGURE_MAX], received[FIGURE_MAX];
-    int64_t difference = unaccounted(stat);
+    int64_t difference = unaccounted(look);
 
     printf("queue      %" PRIu64 " of %" PRIu64 " queued, oldest %s; %" PRIu64 " held, %" PRIu64
            " to deliver again\n",
@@ -115,6 +120,26 @@ static void print_queue(const struct look *look)
     else
         printf("conserved  %+" PRId64 " messages in calls that are running now, or of dead endpoints\n",
                difference);
+}
+
+/* What a watch's receivers follow. */
+static void print_value(const struct look *look)
+{
+    const struct chan_stat *stat = &look->stat;
+    char age[FIGURE_MAX], size[FIGURE_MAX], sent[FIGURE_MAX], received[FIGURE_MAX];
+    struct chan_peek_info info;
+    uint64_t position = 0;
+
+    if (chan_peek(look->ch, &position, NULL, 0, &info) != 0)
+        printf("value      changing all the time\n");
+    else if (info.position == 0)
+        printf("value      version 0, %s\n", format_bytes(info.size, size));
+    else
+        printf("value      version %" PRIu64 ", %s, %s ago by %u\n", info.position,
+               format_bytes(info.size, size), format_duration(chan_now() - info.sent_ns, age), info.sender);
+    printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " seen by receivers (%s)\n", stat->sent,
+           format_bytes(stat->sent_bytes, sent), stat->received,
+           format_bytes(stat->received_bytes, received));
 }
 
 static void print_metrics(const struct chan_stat *stat)
@@ -177,6 +202,8 @@ void print_stat(const struct look *look)
     print_shape(look);
     if (look->options.kind == CHAN_BROADCAST)
         print_broadcast(look);
+    else if (look->options.kind == CHAN_WATCH)
+        print_value(look);
     else
         print_queue(look);
     print_metrics(&look->stat);

@@ -11,7 +11,7 @@ void print_stat(const struct look *look);
 void print_stat_json(const struct look *look);
 
 /* sent - received - discarded - held - orphaned - queued: 0 at any quiescent moment. */
-int64_t unaccounted(const struct chan_stat *stat);
+int64_t unaccounted(const struct look *look);
 
 const char *lifetime_name(const struct chan_options *options);
 
