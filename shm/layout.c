@@ -35,9 +35,22 @@ static unsigned bits_for(uint64_t count)
     return bits;
 }
 
+/* What a kind allows beyond what all do. */
+static bool suits_kind(const struct geometry *g)
+{
+    switch (g->kind) {
+    case CHAN_QUEUE:
+        return true;
+    case CHAN_ONESHOT:
+        return g->messages == 1 && g->senders == CHAN_ONE && g->receivers == CHAN_ONE;
+    default:
+        return false;
+    }
+}
+
 static bool in_range(const struct geometry *g)
 {
-    return g->kind == CHAN_QUEUE && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
+    return suits_kind(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
            g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
            g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
            g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX;

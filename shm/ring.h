@@ -84,6 +84,10 @@ int chan__ring_has_room(struct party *party);
  * -EAGAIN: full. -EPIPE: sealed. -EBADMSG. */
 int chan__ring_put(struct party *party, const struct held *spare);
 
+/* Send the message and seal the sequence behind it, by one CAS; of a ring of one cell, whose next tail is the same
+ * cell. */
+int chan__ring_put_last(struct party *party, const struct held *spare);
+
 /* Whether a take could succeed now: 0, or what chan__ring_take() would say. */
 int chan__ring_has_message(struct party *party);
 
@@ -96,6 +100,9 @@ int chan__ring_discard(struct party *party, const struct held *spare, struct mes
 
 /* End the sequence at its tail. Idempotent. */
 int chan__ring_seal(const struct segment *s);
+
+/* Whether it has been ended. */
+bool chan__ring_is_sealed(const struct segment *s);
 
 /* The receiver is done with the message in `hold`: one store, after which the block is spare. */
 void chan__hold_release(struct party *party, uint32_t hold);

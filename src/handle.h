@@ -48,6 +48,7 @@ struct chan_receiver {
     struct handle handle;
     struct chan_sender *dead_letters; /* the user's, or NULL */
     uint32_t deliveries;              /* of what was received last */
+    bool ended;                       /* it has been told that nothing will come any more */
 };
 
 /* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by

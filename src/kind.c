@@ -4,6 +4,7 @@
 
 static const struct kind kinds[] = {
     [CHAN_QUEUE] = {chan__queue_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release},
+    [CHAN_ONESHOT] = {chan__oneshot_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release},
 };
 
 const struct kind *chan__kind(const struct chan *ch)

@@ -53,6 +53,9 @@ int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, si
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
 
+/* oneshots (send.c): queues of one message, whose sending closes them */
+int chan__oneshot_put(void *sending);
+
 /* Queues are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)
 {

@@ -184,6 +184,12 @@ static inline int receive_copy(struct chan_receiver *rx, void *buffer, size_t ca
     return chan__kind(ch)->recv(rx, buffer, capacity, size, deadline_ns, unannounced);
 }
 
+static void note_end(struct chan_receiver *rx, int result)
+{
+    if (result == -EPIPE)
+        rx->ended = true;
+}
+
 static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                       int64_t deadline_ns)
 {
@@ -195,6 +201,8 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
     result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
     if (!result)
         count_returned(rx, 1);
+    else
+        note_end(rx, result);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -247,6 +255,7 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
             announce(rx, &unannounced);
     }
     announce(rx, &unannounced);
+    note_end(rx, result);
     if (received) {
         rx->deliveries = deliveries;
         count_returned(rx, received);
@@ -322,6 +331,7 @@ static int recv_view_until(struct chan_receiver *rx, struct chan_view *view, int
         return result;
     result = chan__is_queue(rx->handle.chan) ? chan__queue_recv_view(rx, view, deadline_ns)
                                              : chan__kind(rx->handle.chan)->recv_view(rx, view, deadline_ns);
+    note_end(rx, result);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -387,6 +397,11 @@ int chan_release(struct chan_receiver *rx, struct chan_view *view)
 uint32_t chan_receiver_deliveries(const struct chan_receiver *rx)
 {
     return rx->deliveries;
+}
+
+int chan_receiver_is_terminated(const struct chan_receiver *rx)
+{
+    return rx->ended || (rx->handle.chan->segment.g.kind == CHAN_ONESHOT && rx->deliveries);
 }
 
 void chan__discard_all(struct handle *h)

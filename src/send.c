@@ -87,9 +87,8 @@ static int describe(struct sending *op)
     return 0;
 }
 
-int chan__queue_put(void *sending)
+static inline int put_into_ring(struct sending *op, int (*put)(struct party *, const struct held *))
 {
-    struct sending *op = sending;
     struct party *party = &op->tx->handle.endpoint.party;
     int result = check_open(op->tx);
     if (!result && !op->has_memory) {
@@ -105,7 +104,7 @@ int chan__queue_put(void *sending)
     atomic_u32 *event = &seg_hot(party->segment)->data_event;
     if (heads_a_batch(op) && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
         chan__event_wake(event, 1);
-    result = chan__ring_put(party, &op->spare);
+    result = put(party, &op->spare);
     if (result)
         return result;
     store_relaxed(&party->record->sent_bytes, load_relaxed(&party->record->sent_bytes) + op->size);
@@ -114,6 +113,16 @@ int chan__queue_put(void *sending)
     else
         chan__event_notify(event, 1);
     return 0;
+}
+
+int chan__queue_put(void *sending)
+{
+    return put_into_ring(sending, chan__ring_put);
+}
+
+int chan__oneshot_put(void *sending)
+{
+    return put_into_ring(sending, chan__ring_put_last);
 }
 
 static inline int put(struct sending *op, int64_t deadline_ns)
