@@ -19,6 +19,7 @@ static const struct {
     {EUSERS, "EUSERS", "all endpoint records of the channel are taken"},
     {ENOBUFS, "ENOBUFS", "the endpoint holds as many loans or views as the channel allows"},
     {EINTR, "EINTR", "interrupted by a signal handler"},
+    {ECANCELED, "ECANCELED", "another thread cancelled the call"},
     {ECHILD, "ECHILD", "the handle was inherited over fork and not prepared for it"},
     {EINVAL, "EINVAL", "invalid argument, or misuse of a handle"},
     {ENOENT, "ENOENT", "no such channel"},

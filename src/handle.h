@@ -36,6 +36,9 @@ struct handle {
     uint32_t pause;      /* learnt: how long to pause first */
     uint64_t moved;      /* messages of the record's when this endpoint last waited */
     enum spinning spinning;
+    atomic_bool
+        cancelled;      /* a call that would wait is to return -ECANCELED instead. Writer: any thread; taken
+                            * back by the call */
     atomic_flag in_use; /* checked builds: a call is running */
 };
 
@@ -147,6 +150,7 @@ bool chan__instance_is(int fd);
 void chan__instance_close(int fd);
 
 /* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
+atomic_u32 *chan__event_of(const struct handle *h); /* on which the endpoint sleeps */
 int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
 
 static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)

@@ -112,11 +112,23 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
     return -EAGAIN;
 }
 
+atomic_u32 *chan__event_of(const struct handle *h)
+{
+    struct seg_hot *hot = seg_hot(&h->chan->segment);
+    return h->endpoint.role == CHAN_ROLE_SENDER ? &hot->space_event : &hot->data_event;
+}
+
+/* Looked at between preparing to sleep and sleeping, like the attempt: chan__cancel() raises the event
+ * afterwards. */
+static bool is_cancelled(struct handle *h)
+{
+    return load_seq_cst(&h->cancelled) && atomic_exchange(&h->cancelled, false);
+}
+
 static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {
     bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
-    struct seg_hot *hot = seg_hot(&h->chan->segment);
-    atomic_u32 *event = sends ? &hot->space_event : &hot->data_event;
+    atomic_u32 *event = chan__event_of(h);
     struct seg_record *record = h->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
     store_release(&record->waits_for, sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
@@ -126,6 +138,8 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
     for (;;) {
         uint32_t key = chan__event_prepare(event);
         result = attempt(operation);
+        if (result == -EAGAIN && is_cancelled(h))
+            result = -ECANCELED;
         if (result == -EAGAIN && interrupted)
             result = -EINTR;
         if (result != -EAGAIN)

@@ -51,6 +51,14 @@ CHAN_API CHAN_MUST_USE int chan_prepare_receiver(struct chan *ch, uint32_t flags
 CHAN_API CHAN_MUST_USE int chan_adopt_sender(struct chan_sender *tx);
 CHAN_API CHAN_MUST_USE int chan_adopt_receiver(struct chan_receiver *rx);
 
+/* Have a call on the handle return -ECANCELED in place of waiting: the one that waits now, or else the next one
+ * that would wait, once. A cancelled call has had no effect on the channel; one that need not wait is not
+ * cancelled, and the try_ forms never are. Any thread may call it while the handle exists, also while another
+ * uses it; async-signal-safe; does not block. Wakes the others that sleep on the same side of the channel for a
+ * moment. -ECHILD; -EINVAL: NULL. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_cancel_sender(struct chan_sender *tx);
+CHAN_API CHAN_MUST_USE int chan_cancel_receiver(struct chan_receiver *rx);
+
 /* The channel of a handle; valid as long as the handle. Since 0.1. */
 CHAN_API struct chan *chan_of_sender(const struct chan_sender *tx);
 CHAN_API struct chan *chan_of_receiver(const struct chan_receiver *rx);
