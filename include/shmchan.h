@@ -8,6 +8,7 @@
 #include <shmchan/endpoint.h>
 #include <shmchan/send.h>
 #include <shmchan/recv.h>
+#include <shmchan/call.h>
 #include <shmchan/inspect.h>
 
 #endif

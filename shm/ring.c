@@ -211,7 +211,12 @@ bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, con
                            enum intent_kind kind)
 {
     const struct segment *s = party->segment;
-    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell), spare, kind, 0);
+    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, kind), spare, kind, 0);
+}
+
+bool chan__exchange_reply(struct party *party, uint32_t cell, uint64_t old, const struct held *spare)
+{
+    return exchange(party, cell, seg_cell(party->segment, cell), old, 1, spare, INTENT_ANSWER, 0);
 }
 
 OUT_OF_LINE static int walk_to_room(struct party *party, uint64_t *word)

@@ -55,6 +55,9 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
 bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                            enum intent_kind kind);
 
+/* Answer by the reply cell that holds `old`. False: as above. */
+bool chan__exchange_reply(struct party *party, uint32_t cell, uint64_t old, const struct held *spare);
+
 /* The record's counter that exchanges of a kind raise. */
 static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
 {
@@ -71,6 +74,8 @@ static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum inten
         return &record->moves;
     case INTENT_DEAD_LETTER:
         return &record->dead_lettered;
+    case INTENT_ANSWER:
+        return &record->of.call.answered;
     case INTENT_DISCARD:
         break;
     }

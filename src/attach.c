@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attaching, cloning, preparing, adopting and closing endpoints. */
-#include "src/handle.h"
+#include "src/kind.h"
 
 #include "shm/arena.h"
 #include "shm/event.h"
@@ -46,6 +46,7 @@ static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags
     h->fork_count = chan__fork_count();
     h->state = state;
     h->hold = hold_first(&ch->segment.g, role);
+    atomic_init(&h->waits_for, role == CHAN_ROLE_SENDER ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
     atomic_flag_clear(&h->in_use);
     result = chan__endpoint_show(&h->endpoint, state);
     if (!result)
@@ -198,6 +199,8 @@ void chan_close_sender(struct chan_sender *tx)
 {
     if (!tx)
         return;
+    if (is_usable(&tx->handle))
+        chan__call_end_all(tx);
     close_handle(&tx->handle);
     free(tx);
 }
@@ -206,6 +209,8 @@ void chan_close_receiver(struct chan_receiver *rx)
 {
     if (!rx)
         return;
+    if (is_usable(&rx->handle) && rx->handle.chan->segment.g.kind == CHAN_CALL)
+        chan__call_refuse_all(rx);
     close_handle(&rx->handle);
     free(rx);
 }

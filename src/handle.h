@@ -4,6 +4,7 @@
 #define SRC_HANDLE_H
 
 #include "shm/endpoint.h"
+#include "shm/reply.h"
 
 #include <errno.h>
 #include <shmchan.h>
@@ -36,6 +37,8 @@ struct handle {
     uint32_t pause;      /* learnt: how long to pause first */
     uint64_t moved;      /* messages of the record's when this endpoint last waited */
     enum spinning spinning;
+    atomic_uint
+        waits_for; /* CHAN_WAITS_FOR_*: what its calls wait for. Writer: its thread; chan__cancel() reads it */
     atomic_bool
         cancelled;      /* a call that would wait is to return -ECANCELED instead. Writer: any thread; taken
                             * back by the call */
@@ -45,6 +48,7 @@ struct handle {
 struct chan_sender {
     struct handle handle;
     uint32_t arena_hint;
+    struct reply_to reply_to; /* CHAN_CALL: of the request that is being sent, else zero */
 };
 
 struct chan_receiver {
@@ -52,6 +56,7 @@ struct chan_receiver {
     struct chan_sender *dead_letters; /* the user's, or NULL */
     uint32_t deliveries;              /* of what was received last */
     bool ended;                       /* it has been told that nothing will come any more */
+    uint32_t arena_hint;              /* for answers */
 };
 
 /* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by
@@ -159,6 +164,17 @@ static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *ope
     if (result != -EAGAIN || deadline_ns == DEADLINE_TRY)
         return result;
     return chan__wait_patiently(h, attempt, operation, deadline_ns);
+}
+
+/* The same, but asleep it waits for something else than the handle's role is used to: CHAN_WAITS_FOR_*. */
+static inline int chan__wait_for(struct handle *h, uint32_t what, int (*attempt)(void *), void *operation,
+                                 int64_t deadline_ns)
+{
+    uint32_t usual = h->waits_for;
+    atomic_store(&h->waits_for, what);
+    int result = chan__wait(h, attempt, operation, deadline_ns);
+    atomic_store(&h->waits_for, usual);
+    return result;
 }
 
 /* receiving (recv.c): throw away everything queued, with a sender's or receiver's hold cells. */

@@ -14,10 +14,22 @@
 #include <limits.h>
 #include <unistd.h>
 
+/* Those who wait for answers, each on an event of its own. */
+static void wake_callers(struct chan *ch)
+{
+    const struct segment *s = &ch->segment;
+    for (uint32_t number = 0; s->g.kind == CHAN_CALL && number < s->g.endpoints; number++) {
+        atomic_u32 *event = &seg_record(s, number)->of.call.reply_event;
+        if (chan__event_has_sleepers(event))
+            chan__event_notify_all(event);
+    }
+}
+
 void chan__wake_all(struct chan *ch)
 {
     chan__event_notify_all(&seg_hot(&ch->segment)->data_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->space_event);
+    wake_callers(ch);
 }
 
 /* Before a change that concerns all: see event.h. */
@@ -28,6 +40,7 @@ static void warn_all(struct chan *ch)
         chan__event_wake(&hot->data_event, INT_MAX);
     if (chan__event_has_sleepers(&hot->space_event))
         chan__event_wake(&hot->space_event, INT_MAX);
+    wake_callers(ch);
 }
 
 void chan__others_may_end(struct chan *ch)

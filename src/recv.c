@@ -358,7 +358,7 @@ int chan_recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64
 
 /* The block of an open view; false if it is none. view->hold is the hold cell + 1, so that a zeroed view is
  * no view. Its address tells it from other receivers' views. */
-static bool find_view(const struct chan_receiver *rx, const struct chan_view *view, struct held *out)
+bool chan__find_view(const struct chan_receiver *rx, const struct chan_view *view, struct held *out)
 {
     uint32_t first = segment_of(rx)->g.role_cells;
     if (view->hold <= first || view->hold > 2 * first ||
@@ -371,7 +371,7 @@ static bool find_view(const struct chan_receiver *rx, const struct chan_view *vi
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
 {
     struct held held;
-    if (!find_view(rx, view, &held))
+    if (!chan__find_view(rx, view, &held))
         return -EINVAL;
     struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
     rx->handle.open &= ~hold_bit(&rx->handle, held.hold);

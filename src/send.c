@@ -133,8 +133,8 @@ static inline int put(struct sending *op, int64_t deadline_ns)
     return chan__wait(h, chan__kind(h->chan)->put, op, deadline_ns);
 }
 
-static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
-                     struct batch *batch)
+int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
+                    struct batch *batch)
 {
     struct sending op = {.tx = tx, .data = data, .size = size, .batch = batch};
     if (size > segment_of(tx)->g.message_size)
@@ -154,7 +154,7 @@ static int send_until(struct chan_sender *tx, const void *data, size_t size, int
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = send_copy(tx, data, size, deadline_ns, NULL);
+    result = chan__send_copy(tx, data, size, deadline_ns, NULL);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -192,11 +192,11 @@ static int send_one_of_many(struct chan_sender *tx, const struct iovec *message,
 {
     if (!message->iov_base && message->iov_len)
         return -EINVAL;
-    int result = send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, batch);
+    int result = chan__send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, batch);
     if (result == -EAGAIN || batch->unannounced == BATCH_UNANNOUNCED)
         announce(tx, batch);
     if (result == -EAGAIN && deadline_ns != DEADLINE_TRY)
-        result = send_copy(tx, message->iov_base, message->iov_len, deadline_ns, NULL);
+        result = chan__send_copy(tx, message->iov_base, message->iov_len, deadline_ns, NULL);
     return result;
 }
 
@@ -312,7 +312,7 @@ static bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan
            chan__payload(segment_of(tx), out->block, 0) == loan->data;
 }
 
-static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
+int chan__commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
 {
     struct sending op = {.tx = tx, .size = size, .has_memory = true};
     if (!find_loan(tx, loan, &op.spare) || size > loan->size)
@@ -334,7 +334,7 @@ static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t s
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = commit_loan(tx, loan, size, deadline_ns);
+    result = chan__commit_loan(tx, loan, size, deadline_ns);
     chan__handle_leave(&tx->handle);
     return result;
 }

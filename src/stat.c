@@ -34,6 +34,19 @@ static void add_counters(const struct segment *s, struct chan_stat *out)
     out->discarded += orphans_discarded;
 }
 
+static void add_calls(const struct segment *s, struct chan_stat *out)
+{
+    if (s->g.kind != CHAN_CALL)
+        return;
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        const struct seg_call *call = &seg_record(s, number)->of.call;
+        out->answered += load_acquire(&call->answered);
+        out->finished += load_relaxed(&call->finished);
+    }
+    out->calls_open = chan__reply_total(s, REPLY_AWAITED);
+    out->answers_unread = chan__reply_total(s, REPLY_ANSWERED);
+}
+
 static int64_t age_of_oldest(const struct segment *s, struct cursor head)
 {
     uint64_t word = load_acquire(seg_ring_cell(s, head.index));
@@ -73,6 +86,7 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
         .unlinked = object.st_nlink == 0,
         .resident_bytes = (uint64_t)object.st_blocks * 512,
     };
+    add_calls(s, &stat);
     struct cursor head;
     int result = chan__ring_length(s, &head, &stat.queued);
     if (result)

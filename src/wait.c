@@ -115,7 +115,14 @@ static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t
 atomic_u32 *chan__event_of(const struct handle *h)
 {
     struct seg_hot *hot = seg_hot(&h->chan->segment);
-    return h->endpoint.role == CHAN_ROLE_SENDER ? &hot->space_event : &hot->data_event;
+    switch (atomic_load(&h->waits_for)) {
+    case CHAN_WAITS_FOR_ANSWER:
+        return &h->endpoint.party.record->of.call.reply_event;
+    case CHAN_WAITS_FOR_SPACE:
+        return &hot->space_event;
+    default:
+        return &hot->data_event;
+    }
 }
 
 /* Looked at between preparing to sleep and sleeping, like the attempt: chan__cancel() raises the event
@@ -127,11 +134,10 @@ static bool is_cancelled(struct handle *h)
 
 static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {
-    bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
     atomic_u32 *event = chan__event_of(h);
     struct seg_record *record = h->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
-    store_release(&record->waits_for, sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
+    store_release(&record->waits_for, h->waits_for);
     int result;
     bool interrupted = false;
     int64_t patience_ns = PATIENCE_NS;

@@ -23,6 +23,8 @@ struct chan;
 #define CHAN_ONESHOT                                                                                         \
     3u /* one message, from the one sender to the one receiver; sending it closes the channel */
 
+#define CHAN_CALL 4u /* queue of requests, each of which is answered to the endpoint that sent it: call.h */
+
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u
 #define CHAN_ONE 1u

@@ -45,6 +45,10 @@ struct chan_stat {
     uint32_t mode;           /* permission bits of the object */
     uint32_t unlinked;       /* the object has no name any more (or never had) */
     uint64_t resident_bytes; /* blocks of the object that have memory behind them */
+    uint64_t answered;       /* CHAN_CALL: requests answered */
+    uint64_t finished;       /* of which the callers have read that many */
+    uint64_t calls_open;     /* calls that wait for their answer now */
+    uint64_t answers_unread; /* answers that wait for their callers now */
 };
 
 CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
@@ -61,6 +65,7 @@ CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
 #define CHAN_WAITS_FOR_NOTHING 0u
 #define CHAN_WAITS_FOR_MESSAGE 1u
 #define CHAN_WAITS_FOR_SPACE 2u
+#define CHAN_WAITS_FOR_ANSWER 3u /* CHAN_CALL */
 
 struct chan_endpoint_stat {
     uint32_t size; /* in: sizeof(struct chan_endpoint_stat) */
