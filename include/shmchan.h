@@ -9,6 +9,7 @@
 #include <shmchan/send.h>
 #include <shmchan/recv.h>
 #include <shmchan/call.h>
+#include <shmchan/address.h>
 #include <shmchan/inspect.h>
 
 #endif

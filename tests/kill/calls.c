@@ -249,8 +249,8 @@ static void begin(struct stage *stage, struct victim *victim, const struct act *
                             .scene = {.messages = 4, .large = options->message_size > 4096},
                             .trial = {.tally = stage->trial.tally}};
     *stage->sight = (struct sight){0};
-    trial_where(&stage->trial, "%s, %s, max_deliveries %u", act->name, stage->scene.large ? "large" : "inline",
-                options->max_deliveries);
+    trial_where(&stage->trial, "%s, %s, max_deliveries %u", act->name,
+                stage->scene.large ? "large" : "inline", options->max_deliveries);
     must(stage, "create", chan_create_anonymous(options, &stage->ch));
     must(stage, "attach", chan_attach_sender(stage->ch, 0, &stage->tx));
     must(stage, "attach", chan_attach_receiver(stage->ch, 0, &stage->rx));
