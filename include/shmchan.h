@@ -11,5 +11,6 @@
 #include <shmchan/call.h>
 #include <shmchan/address.h>
 #include <shmchan/inspect.h>
+#include <shmchan/timer.h>
 
 #endif
