@@ -5,19 +5,23 @@
 _chanctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]:-} options="" name
-    local shape="--messages --message-size --bytes --endpoints --holds --one-sender --one-receiver --ephemeral
+    local shape="--kind --messages --message-size --bytes --endpoints --holds --one-sender --one-receiver --ephemeral
         --mode --group --prefault --mlock --huge-pages --max-deliveries"
     local framing="--lines --nul --length-prefix --whole"
 
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        options="create ls stat send recv tap drain shutdown rm clean doctor repair check --help --version"
+        options="create ls stat send recv call serve tap drain shutdown rm clean doctor repair check --help --version"
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
         return
     fi
     case $previous in
     --group)
         mapfile -t COMPREPLY < <(compgen -g -- "$word")
+        return
+        ;;
+    --kind)
+        mapfile -t COMPREPLY < <(compgen -W "queue oneshot call" -- "$word")
         return
         ;;
     --messages | --message-size | --bytes | --endpoints | --holds | --mode | --max-deliveries | --count | \
@@ -31,6 +35,8 @@ _chanctl() {
     stat) options="--json --watch" ;;
     send) options="$shape $framing --count --timeout --shutdown-at-eof --create --any-owner" ;;
     recv) options="$shape $framing --count --timeout --no-wait --ack --dead-letters --create --any-owner" ;;
+    call) options="--timeout --any-owner" ;;
+    serve) options="$shape --count --create --any-owner" ;;
     tap) options="--follow --count --hex --limit --json" ;;
     drain | check) options="--quiet" ;;
     shutdown) ;;

@@ -2,6 +2,7 @@
 /* Shows a channel to programs. */
 #include <string.h>
 
+#include "channel_options.h"
 #include "json.h"
 #include "process.h"
 #include "stat_print.h"
@@ -80,6 +81,14 @@ static void put_queue(struct json *json, const struct look *look)
     json_boolean(json, "conserved", unaccounted(stat) == 0);
     json_signed(json, "unaccounted", unaccounted(stat));
     json_close(json);
+    if (look->options.kind != CHAN_CALL)
+        return;
+    json_open_object(json, "calls");
+    json_unsigned(json, "answered", stat->answered);
+    json_unsigned(json, "finished", stat->finished);
+    json_unsigned(json, "open", stat->calls_open);
+    json_unsigned(json, "answers_unread", stat->answers_unread);
+    json_close(json);
 }
 
 static void put_endpoint(struct json *json, const struct chan_endpoint_stat *endpoint)
@@ -119,7 +128,7 @@ void print_stat_json(const struct look *look)
     json_open_object(&json, NULL);
     json_string(&json, "name", look->name);
     json_hex(&json, "id", id, sizeof(id));
-    json_string(&json, "kind", "queue");
+    json_string(&json, "kind", kind_name(look->options.kind));
     json_string(&json, "lifetime", lifetime_name(&look->options));
     json_string(&json, "state", state_name(look->state));
     json_string(&json, "reason", look->reason);

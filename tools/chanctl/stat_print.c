@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "channel_options.h"
 #include "process.h"
 #include "text.h"
 
@@ -27,6 +28,8 @@ const char *waits_for(const struct chan_endpoint_stat *endpoint)
         return "message";
     case CHAN_WAITS_FOR_SPACE:
         return "space";
+    case CHAN_WAITS_FOR_ANSWER:
+        return "answer";
     default:
         return "nothing";
     }
@@ -41,8 +44,8 @@ static void print_object(const struct look *look)
     chan_id(look->ch, id);
     printf("channel    ");
     print_escaped(stdout, look->name, strlen(look->name));
-    printf(", %s queue, %s%s%s%s\n", lifetime_name(&look->options), state_name(look->state),
-           look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
+    printf(", %s %s, %s%s%s%s\n", lifetime_name(&look->options), kind_name(look->options.kind),
+           state_name(look->state), look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
     printf("id         ");
     print_hex(stdout, id, sizeof(id));
     printf(", format %u\n", stat->format_version);
@@ -91,6 +94,10 @@ static void print_queue(const struct look *look)
                " of those received in calls that are running now, or whose process died in them: "
                "these may be lost\n",
                stat->unreturned);
+    if (look->options.kind == CHAN_CALL)
+        printf("calls      %" PRIu64 " answered, %" PRIu64 " answers read; %" PRIu64
+               " wait for an answer, %" PRIu64 " answers wait to be read\n",
+               stat->answered, stat->finished, stat->calls_open, stat->answers_unread);
     if (difference == 0)
         printf("conserved  yes: sent = received + discarded + dead-lettered + held + to deliver again + "
                "queued\n");
