@@ -12,5 +12,6 @@
 #include <shmchan/address.h>
 #include <shmchan/inspect.h>
 #include <shmchan/timer.h>
+#include <shmchan/select.h>
 
 #endif

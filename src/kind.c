@@ -10,9 +10,12 @@ int chan__no_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_
 }
 
 static const struct kind kinds[] = {
-    [CHAN_QUEUE] = {chan__queue_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release},
-    [CHAN_CALL] = {chan__call_put, chan__no_recv, chan__queue_recv_view, chan__call_release},
-    [CHAN_ONESHOT] = {chan__oneshot_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release},
+    [CHAN_QUEUE] = {chan__queue_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release,
+                    chan__queue_give_back, chan__queue_send_ready, chan__queue_recv_ready},
+    [CHAN_ONESHOT] = {chan__oneshot_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release,
+                      chan__queue_give_back, chan__queue_send_ready, chan__queue_recv_ready},
+    [CHAN_CALL] = {chan__call_put, chan__no_recv, chan__queue_recv_view, chan__call_release,
+                   chan__queue_give_back, chan__queue_send_ready, chan__queue_recv_ready},
 };
 
 const struct kind *chan__kind(const struct chan *ch)

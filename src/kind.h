@@ -31,6 +31,11 @@ struct receiving {
     uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
 };
 
+/* Of a look at a channel: words that change whenever what is ready does. */
+struct stamp {
+    uint64_t words[3];
+};
+
 struct kind {
     /* An attempt of chan__wait(): put the message of a struct sending into the channel, and tell receivers. */
     int (*put)(void *sending);
@@ -41,6 +46,12 @@ struct kind {
                 uint32_t *unannounced);
     int (*recv_view)(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
     int (*release)(struct chan_receiver *rx, struct chan_view *view);
+    int (*give_back)(struct chan_receiver *rx, struct chan_view *view);
+
+    /* Whether a send of one small message, or a receive, would not block: 0, or -EAGAIN. Two that say -EAGAIN with
+     * equal stamps mean that it would have blocked at every moment between them. */
+    int (*send_ready)(struct chan_sender *tx, struct stamp *stamp);
+    int (*recv_ready)(struct chan_receiver *rx, struct stamp *stamp);
 };
 
 /* Of all kinds (send.c), on a handle that has been entered: send a copy or a loan, by the kind's put. */
@@ -60,6 +71,9 @@ int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, si
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 
 /* oneshots (send.c): queues of one message, whose sending closes them */
 int chan__oneshot_put(void *sending);

@@ -125,6 +125,18 @@ int chan__oneshot_put(void *sending)
     return put_into_ring(sending, chan__ring_put_last);
 }
 
+/* Full at one place twice: a place that had become free in between would still be, or the next sender's would be
+ * another. */
+int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp)
+{
+    struct party *party = &tx->handle.endpoint.party;
+    int result = check_open(tx);
+    if (!result)
+        result = chan__ring_has_room(party);
+    *stamp = (struct stamp){{chan__ring_number(&party->segment->g, party->cursor)}};
+    return result == -EAGAIN ? result : 0;
+}
+
 static inline int put(struct sending *op, int64_t deadline_ns)
 {
     struct handle *h = &op->tx->handle;
