@@ -166,9 +166,10 @@ static uint32_t give_back_messages(const struct segment *s, uint32_t number, uin
         if (hold_state(g, word) != HOLD_HELD || cell_block(g, word) >= g->blocks)
             continue;
         enum hold_state state = g->reply_cells ? end_request(s, number, status, word) : HOLD_ORPHAN;
-        if (is_still(record, status))
-            given += cas_acq_rel_u64(&record->holds[hold], word, hold_changed(g, word, state)) &&
-                     state == HOLD_ORPHAN;
+        if (!is_still(record, status))
+            continue;
+        bool turned = cas_acq_rel_u64(&record->holds[hold], word, hold_changed(g, word, state));
+        given += turned && state == HOLD_ORPHAN;
     }
     /* Also for those that another repairer turned before it was killed. */
     if (chan__holds_count(s, number, HOLD_ORPHAN))

@@ -28,6 +28,7 @@ expect_error 5 slow chanctl call slow hello --timeout 0.05
 chanctl create deadly --kind call
 # shellcheck disable=SC2016 # the command's parent is the server
 start "$CHANCTL" serve deadly sh -c 'kill -KILL $PPID'
+disown "$pid" # bash would tell of its end, where the next command's errors are looked at
 expect_error 6 deadly chanctl call deadly hello --timeout 20
 
 check "a oneshot takes one message"
