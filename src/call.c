@@ -40,7 +40,7 @@ static int send_request(struct chan_sender *tx, const struct request *request, i
 {
     if (request->loan)
         return chan__commit_loan(tx, request->loan, request->size, deadline_ns);
-    return chan__send_copy(tx, request->data, request->size, deadline_ns, NULL);
+    return chan__send_copy(tx, request->data, request->size, deadline_ns);
 }
 
 static int start(struct chan_sender *tx, const struct request *request, int64_t deadline_ns,

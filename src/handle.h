@@ -37,8 +37,6 @@ struct handle {
     uint32_t pause;      /* learnt: how long to pause first */
     uint64_t moved;      /* messages of the record's when this endpoint last waited */
     enum spinning spinning;
-    atomic_uint
-        waits_for; /* CHAN_WAITS_FOR_*: what its calls wait for. Writer: its thread; chan__cancel() reads it */
     atomic_bool
         cancelled;      /* a call that would wait is to return -ECANCELED instead. Writer: any thread; taken
                             * back by the call */
@@ -58,6 +56,14 @@ struct chan_receiver {
     bool ended;                       /* it has been told that nothing will come any more */
     uint32_t arena_hint;              /* for answers */
 };
+
+/* A record of its own, so that it is counted, and its death noticed. */
+struct chan_weak_sender {
+    struct handle handle;
+};
+
+/* How an endpoint comes to a channel. */
+enum joining { JOINS_AS_SENDER, JOINS_AS_RECEIVER, JOINS_WEAKLY, JOINS_BY_UPGRADE };
 
 /* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by
  * then. */
@@ -126,8 +132,13 @@ static inline int chan__handle_spare(struct handle *h, struct held *out)
 /* channels (chan.c) */
 struct chan *chan__acquire(struct chan *ch);
 
+/* endpoints (attach.c): attach a zeroed handle in `state`; whether this process may use it; detach or forget it. */
+int chan__attach(struct chan *ch, enum joining how, uint32_t state, uint32_t flags, struct handle *h);
+bool chan__is_usable(const struct handle *h);
+void chan__close_handle(struct handle *h);
+
 /* lifetimes (life.c) */
-int chan__life_join(struct chan *ch, uint32_t role);
+int chan__life_join(struct chan *ch, enum joining how);
 void chan__life_leave(struct chan *ch, uint32_t role);
 void chan__life_update(struct chan *ch);
 static inline uint64_t chan__life_state(const struct chan *ch)
@@ -155,26 +166,29 @@ bool chan__instance_is(int fd);
 void chan__instance_close(int fd);
 
 /* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
-atomic_u32 *chan__event_of(const struct handle *h); /* on which the endpoint sleeps */
-int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
+atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for); /* CHAN_WAITS_FOR_* */
+void chan__count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t slept_ns);
+int chan__wait_patiently(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
+                         int64_t deadline_ns);
 
-static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+/* The same for the end of the channel. */
+int chan__wait_for_end(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
+
+/* Asleep it waits for that: CHAN_WAITS_FOR_*. */
+static inline int chan__wait_for(struct handle *h, uint32_t waits_for, int (*attempt)(void *),
+                                 void *operation, int64_t deadline_ns)
 {
     int result = attempt(operation);
     if (result != -EAGAIN || deadline_ns == DEADLINE_TRY)
         return result;
-    return chan__wait_patiently(h, attempt, operation, deadline_ns);
+    return chan__wait_patiently(h, waits_for, attempt, operation, deadline_ns);
 }
 
-/* The same, but asleep it waits for something else than the handle's role is used to: CHAN_WAITS_FOR_*. */
-static inline int chan__wait_for(struct handle *h, uint32_t what, int (*attempt)(void *), void *operation,
-                                 int64_t deadline_ns)
+/* For what the handle's role is there for. */
+static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {
-    uint32_t usual = h->waits_for;
-    atomic_store(&h->waits_for, what);
-    int result = chan__wait(h, attempt, operation, deadline_ns);
-    atomic_store(&h->waits_for, usual);
-    return result;
+    uint32_t waits_for = h->endpoint.role == CHAN_ROLE_SENDER ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE;
+    return chan__wait_for(h, waits_for, attempt, operation, deadline_ns);
 }
 
 /* receiving (recv.c): throw away everything queued, with a sender's or receiver's hold cells. */

@@ -25,10 +25,11 @@ struct sending {
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
 struct receiving {
     struct chan_receiver *rx;
-    uint64_t limit;         /* largest message to be taken */
-    struct message message; /* the size also of one that was over the limit */
-    uint32_t hold;          /* where the message is */
-    uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
+    uint64_t limit;           /* largest message to be taken */
+    struct message message;   /* the size also of one that was over the limit */
+    uint32_t hold;            /* where the message is */
+    uint32_t *unannounced;    /* NULL: wake a sender at once; else count the places it is not told of yet */
+    const struct cursor *end; /* NULL, or: only messages before it */
 };
 
 /* Of a look at a channel: words that change whenever what is ready does. */
@@ -55,8 +56,7 @@ struct kind {
 };
 
 /* Of all kinds (send.c), on a handle that has been entered: send a copy or a loan, by the kind's put. */
-int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
-                    struct batch *batch);
+int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns);
 int chan__commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns);
 
 /* The hold of an open view (recv.c); false if it is none. */

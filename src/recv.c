@@ -67,7 +67,8 @@ static int take_from_ring(struct receiving *op)
     bool heads_a_batch = !op->unannounced || !*op->unannounced;
     if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_message(&h->endpoint.party))
         chan__event_wake(event, senders_to_wake(s, 1));
-    result = chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
+    result = op->end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *op->end, &op->message)
+                     : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
     if (result)
         return result;
     if (op->unannounced)
@@ -162,19 +163,25 @@ static void count_returned(struct chan_receiver *rx, uint64_t messages)
     store_release(&record->returned, load_relaxed(&record->returned) + messages);
 }
 
+/* False: as of delivered(). */
+static inline bool copy_out(struct receiving *op, void *buffer)
+{
+    const unsigned char *payload = delivered(op);
+    if (!payload)
+        return false;
+    if (op->message.size)
+        memcpy(buffer, payload, op->message.size);
+    finish(op);
+    return true;
+}
+
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced)
 {
     struct receiving op = {.rx = rx, .limit = capacity, .unannounced = unannounced};
     int result = chan__wait(&rx->handle, attempt_take, &op, deadline_ns);
-    if (!result) {
-        const unsigned char *payload = delivered(&op);
-        if (!payload)
-            return -EBADMSG;
-        if (op.message.size)
-            memcpy(buffer, payload, op.message.size);
-        finish(&op);
-    }
+    if (!result && !copy_out(&op, buffer))
+        return -EBADMSG;
     if (size && (!result || result == -EMSGSIZE))
         *size = op.message.size;
     return result;
@@ -298,6 +305,93 @@ static int look(struct receiving *op)
         return 0;
     int result = look_into_ring(op);
     return result ? end_or_empty(op, result, look_into_ring) : 0;
+}
+
+/* Draining: what is given back first, without waiting, then what the ring had at one moment. */
+struct draining {
+    struct receiving op;
+    struct iovec *messages;
+    size_t count, taken;
+    uint32_t unannounced, deliveries;
+};
+
+static int attempt_given_back(struct receiving *op)
+{
+    return chan__orphans_maybe(segment_of(op->rx))
+               ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message)
+               : -EAGAIN;
+}
+
+static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
+{
+    struct iovec *message = &d->messages[d->taken];
+    if (!message->iov_base && message->iov_len)
+        return -EINVAL;
+    d->op.limit = message->iov_len;
+    int result = attempt(&d->op);
+    if (!result && !copy_out(&d->op, message->iov_base))
+        result = -EBADMSG;
+    if (!result || (result == -EMSGSIZE && !d->taken))
+        message->iov_len = d->op.message.size;
+    if (!result && d->op.rx->deliveries > d->deliveries)
+        d->deliveries = d->op.rx->deliveries;
+    d->taken += !result;
+    if (d->unannounced == BATCH_UNANNOUNCED)
+        announce(d->op.rx, &d->unannounced);
+    return result;
+}
+
+static int drain_from(struct draining *d, int (*attempt)(struct receiving *op))
+{
+    int result = 0;
+    while (!result && d->taken < d->count && d->taken < SSIZE_MAX)
+        result = drain_one(d, attempt);
+    return result == -EAGAIN || result == -EPIPE ? 0 : result;
+}
+
+/* 1: what is sent, and not received, is all there will ever be. */
+static int is_over(const struct chan_receiver *rx)
+{
+    uint64_t state = chan__life_state(rx->handle.chan);
+    int result = state & STATE_SHUT_DOWN ? chan__ring_seal(segment_of(rx)) : 0;
+    return result ? result : (state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE)) != 0;
+}
+
+static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
+{
+    struct draining d = {.op = {.rx = rx}, .messages = messages, .count = count};
+    struct cursor end;
+    d.op.unannounced = &d.unannounced;
+    int over = is_over(rx);
+    int result = over < 0 ? over : drain_from(&d, attempt_given_back);
+    if (!result)
+        result = chan__ring_tail(segment_of(rx), &end);
+    if (!result) {
+        d.op.end = &end;
+        result = drain_from(&d, take_from_ring);
+    }
+    announce(rx, &d.unannounced);
+    if (d.taken) {
+        rx->deliveries = d.deliveries;
+        count_returned(rx, d.taken);
+        return (ssize_t)d.taken;
+    }
+    bool may_come_back = over && (others_hold_messages(&d.op) || others_hold_messages(&d.op));
+    return !result && count && over && !may_come_back ? -EPIPE : result;
+}
+
+ssize_t chan_drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
+{
+    if (!rx || (!messages && count))
+        return -EINVAL;
+    if (!chan__is_queue(rx->handle.chan))
+        return -EOPNOTSUPP;
+    ssize_t result = chan__handle_enter(&rx->handle);
+    if (result)
+        return result;
+    result = drain(rx, messages, count);
+    chan__handle_leave(&rx->handle);
+    return result;
 }
 
 /* With all holds out, a message there is -ENOBUFS, and none is waited for as usual. */

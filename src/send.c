@@ -145,8 +145,25 @@ static inline int put(struct sending *op, int64_t deadline_ns)
     return chan__wait(h, chan__kind(h->chan)->put, op, deadline_ns);
 }
 
-int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
-                    struct batch *batch)
+static inline void count_one(atomic_u64 *count)
+{
+    store_relaxed(count, load_relaxed(count) + 1);
+}
+
+/* A message that could not be sent stays its user's: it is in no other count. */
+static void count_refusal(struct chan_sender *tx, int result)
+{
+    struct seg_record *record = tx->handle.endpoint.party.record;
+    if (result == -EAGAIN)
+        count_one(&record->refused_full);
+    else if (result == -ETIMEDOUT)
+        count_one(&record->refused_late);
+    else if (result == -EPIPE)
+        count_one(&record->refused_closed);
+}
+
+static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
+                     struct batch *batch)
 {
     struct sending op = {.tx = tx, .data = data, .size = size, .batch = batch};
     if (size > segment_of(tx)->g.message_size)
@@ -156,7 +173,14 @@ int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64
         result = put(&op, deadline_ns);
     if (result && op.has_memory)
         drop_memory(&op);
+    if (result && !(batch && result == -EAGAIN)) /* a batch may go on to wait */
+        count_refusal(tx, result);
     return result;
+}
+
+int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
+{
+    return send_copy(tx, data, size, deadline_ns, NULL);
 }
 
 static int send_until(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
@@ -166,7 +190,7 @@ static int send_until(struct chan_sender *tx, const void *data, size_t size, int
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = chan__send_copy(tx, data, size, deadline_ns, NULL);
+    result = send_copy(tx, data, size, deadline_ns, NULL);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -204,11 +228,11 @@ static int send_one_of_many(struct chan_sender *tx, const struct iovec *message,
 {
     if (!message->iov_base && message->iov_len)
         return -EINVAL;
-    int result = chan__send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, batch);
+    int result = send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, batch);
     if (result == -EAGAIN || batch->unannounced == BATCH_UNANNOUNCED)
         announce(tx, batch);
     if (result == -EAGAIN && deadline_ns != DEADLINE_TRY)
-        result = chan__send_copy(tx, message->iov_base, message->iov_len, deadline_ns, NULL);
+        result = send_copy(tx, message->iov_base, message->iov_len, deadline_ns, NULL);
     return result;
 }
 
@@ -227,6 +251,8 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
         sent += !result;
     }
     announce(tx, &batch);
+    if (result == -EAGAIN)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return sent ? (ssize_t)sent : result;
 }
@@ -289,6 +315,8 @@ static int reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *
     if (result)
         return result;
     result = open_loan(tx, size, loan, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -324,7 +352,7 @@ static bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan
            chan__payload(segment_of(tx), out->block, 0) == loan->data;
 }
 
-int chan__commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
+static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
 {
     struct sending op = {.tx = tx, .size = size, .has_memory = true};
     if (!find_loan(tx, loan, &op.spare) || size > loan->size)
@@ -336,6 +364,14 @@ int chan__commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t siz
         tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
         *loan = (struct chan_loan){0};
     }
+    return result;
+}
+
+int chan__commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
+{
+    int result = commit_loan(tx, loan, size, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     return result;
 }
 

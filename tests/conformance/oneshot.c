@@ -23,6 +23,18 @@ static int64_t is_terminated(struct party *me, int64_t a, int64_t b)
     return chan_receiver_is_terminated(me->rx);
 }
 
+/* Waits, as the sender, for the receiver's end, in form a. */
+static int64_t wait_closed(struct party *me, int64_t a, int64_t b)
+{
+    (void)b;
+    if (a == FORM_BLOCK)
+        return chan_wait_closed(me->tx);
+    if (a == FORM_TRY)
+        return chan_try_wait_closed(me->tx);
+    return a == FORM_UNTIL_PAST ? chan_wait_closed_until(me->tx, 1)
+                                : chan_wait_closed_timeout(me->tx, 20000000);
+}
+
 static void test_the_value_arrives_once_by_every_way_and_form(const struct flavour *flavour)
 {
     struct flavour of = oneshot_of(flavour);
@@ -202,6 +214,32 @@ static void test_terminated_is_a_receiver_that_was_given_a_result(const struct f
     }
 }
 
+enum receivers_end { CLOSES_THE_CHANNEL, CLOSES_ITSELF, IS_KILLED, RECEIVERS_ENDS };
+
+static void test_a_waiting_sender_learns_that_nobody_will_take_the_value(const struct flavour *flavour)
+{
+    struct flavour of = oneshot_of(flavour);
+    for (int how = 0; how < RECEIVERS_ENDS; how++) {
+        struct pair pair = pair_open(&of, 1);
+        expect_result(tell(pair.tx, wait_closed, FORM_TRY), -EAGAIN);
+        expect_result(tell(pair.tx, wait_closed, FORM_UNTIL_PAST), -ETIMEDOUT);
+        expect_result(tell(pair.tx, wait_closed, FORM_TIMEOUT_SHORT), -ETIMEDOUT);
+        actor_begin_blocking(pair.tx, wait_closed, FORM_BLOCK, 0);
+        if (how == IS_KILLED)
+            actor_kill(pair.rx);
+        else
+            expect_result(ask(pair.rx, how == CLOSES_ITSELF ? close_receiver : shutdown_channel), 0);
+        expect_result(actor_finish_within(pair.tx, NOTICED_MS), 0);
+        expect_result(tell(pair.tx, wait_closed, FORM_TRY), 0);
+        expect_result(tell(pair.tx, send_try, 1), -EPIPE);
+        if (how == IS_KILLED) {
+            actor_bury(pair.rx);
+            pair.rx = NULL;
+        }
+        pair_close(&of, &pair);
+    }
+}
+
 static void test_empty_is_all_but_a_value_sent_and_unread(const struct flavour *flavour)
 {
     struct flavour of = oneshot_of(flavour);
@@ -294,6 +332,7 @@ int main(int argc, char **argv)
         CASE(test_a_send_after_the_receiver_has_closed_the_channel_is_refused, ONESHOT, 0),
         CASE(test_a_send_racing_the_close_is_refused_or_arrives, ONESHOT, 0),
         CASE(test_terminated_is_a_receiver_that_was_given_a_result, ONESHOT, 0),
+        CASE(test_a_waiting_sender_learns_that_nobody_will_take_the_value, EPHEMERAL, 0),
         CASE(test_empty_is_all_but_a_value_sent_and_unread, EPHEMERAL, 0),
         CASE(test_a_receiver_gone_discards_the_unread_value, EPHEMERAL, 0),
         CASE(test_a_durable_value_outlives_its_sender_and_a_receiver_killed_over_it, ONESHOT | FOR_DURABLE,
