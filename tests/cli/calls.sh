@@ -36,4 +36,4 @@ chanctl create once --kind oneshot
 printf 'the value\n' | chanctl send once
 expect 6 chanctl send once <<<more
 same "$(chanctl recv once)" 'the value'
-expect_error 2 broken chanctl create broken --kind bucket
+expect_error 2 create chanctl create broken --kind bucket
