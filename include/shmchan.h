@@ -8,6 +8,8 @@
 #include <shmchan/endpoint.h>
 #include <shmchan/send.h>
 #include <shmchan/recv.h>
+#include <shmchan/stream.h>
+#include <shmchan/broadcast.h>
 #include <shmchan/call.h>
 #include <shmchan/address.h>
 #include <shmchan/inspect.h>

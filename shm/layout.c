@@ -35,23 +35,25 @@ static unsigned bits_for(uint64_t count)
     return bits;
 }
 
-/* What a kind allows beyond what all do. */
-static bool suits_kind(const struct geometry *g)
+static bool kind_is_known(const struct geometry *g)
 {
     switch (g->kind) {
     case CHAN_QUEUE:
-    case CHAN_CALL:
-        return true;
+        return g->overflow == CHAN_LAG;
+    case CHAN_BROADCAST:
+        return g->overflow <= CHAN_BLOCK && !g->max_deliveries;
     case CHAN_ONESHOT:
-        return g->messages == 1 && g->senders == CHAN_ONE && g->receivers == CHAN_ONE;
-    default:
-        return false;
+        return g->messages == 1 && g->senders == CHAN_ONE && g->receivers == CHAN_ONE &&
+               g->overflow == CHAN_LAG;
+    case CHAN_CALL:
+        return g->overflow == CHAN_LAG;
     }
+    return false;
 }
 
 static bool in_range(const struct geometry *g)
 {
-    return suits_kind(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
+    return kind_is_known(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
            g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
            g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
            g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX;
@@ -123,12 +125,13 @@ uint64_t chan__layout_signature(void)
         sizeof(struct seg_hot),
         offsetof(struct seg_hot, data_event),
         offsetof(struct seg_hot, orphans),
+        offsetof(struct seg_hot, life_event),
         SEG_RECORDS_AT,
         offsetof(struct seg_record, intent_old),
         offsetof(struct seg_record, sent),
         offsetof(struct seg_record, returned),
         offsetof(struct seg_record, waits_for),
-        offsetof(struct seg_record, of),
+        offsetof(struct seg_record, own),
         offsetof(struct seg_record, holds),
         offsetof(struct seg_block, extent_first),
         BLOCK_HEADER_BYTES,

@@ -63,7 +63,9 @@ struct seg_header {
     uint32_t creator_pid;
     uint32_t creator_uid;
     uint64_t creator_pid_namespace;
-    uint64_t reserved1[4];
+    uint32_t overflow; /* broadcast: CHAN_LAG or CHAN_BLOCK */
+    uint32_t reserved2;
+    uint64_t reserved1[3];
     char name[SEG_NAME_BYTES];
 };
 
@@ -92,6 +94,14 @@ struct seg_hot {
 #define STATE_FINISHED UINT64_C(0x20)   /* ephemeral: the last endpoint is gone; to be unlinked */
 #define STATE_NO_SENDERS UINT64_C(0x40) /* durable: there is none now; the next one takes it away */
 #define STATE_VERSION UINT64_C(0x10000)
+
+/* A broadcast's receiver, as long as its record is LIVE or PREPARED: shm/subscription.h. Numbers count messages
+ * from 0 in the order of sending. Writer: owner. */
+struct seg_subscription {
+    atomic_u64 cursor; /* the first message that it is not done with */
+    atomic_u64 since;  /* the first message that it subscribed to */
+    atomic_u64 lagged; /* messages that it was told to have missed: a plain count, over all owners */
+};
 
 /* CHAN_CALL. */
 struct seg_call {
@@ -159,11 +169,12 @@ struct seg_record {
     atomic_u64 refused_closed;
     uint64_t reserved4[7];
 
-    /* What an endpoint of one kind of channel needs beside. */
-    _Alignas(SEG_LINE) union seg_of_kind {
+    /* What only some kinds of channel need. */
+    _Alignas(SEG_LINE) union {
+        struct seg_subscription subscription;
         struct seg_call call;
-        uint64_t line[16];
-    } of;
+        uint64_t reserved[16];
+    } own;
 
     /* 2 x (holds + 1) cells; the first half for senders. Writer: owner (stores, from SPARE and HELD);
      * repairers and takers of orphans (CAS). Behind them the reply cells, if any (shm/reply.h). */
@@ -219,7 +230,7 @@ struct seg_request {
 struct geometry {
     uint32_t kind, lifetime, senders, receivers;
     uint64_t messages, message_size, payload_bytes;
-    uint32_t endpoints, holds, max_deliveries;
+    uint32_t endpoints, holds, max_deliveries, overflow;
     uint32_t role_cells;  /* hold cells of a role: holds + 1, so that copying works while all holds are out */
     uint32_t reply_cells; /* of an endpoint: holds (CHAN_CALL), or none */
     uint32_t record_cells; /* all of an endpoint's */
@@ -253,6 +264,7 @@ _Static_assert(offsetof(struct seg_header, record_bytes) == 168, "header");
 _Static_assert(offsetof(struct seg_header, id) == 176, "header");
 _Static_assert(offsetof(struct seg_header, created_ns) == 192, "header");
 _Static_assert(offsetof(struct seg_header, creator_pid_namespace) == 216, "header");
+_Static_assert(offsetof(struct seg_header, overflow) == 224, "header");
 _Static_assert(offsetof(struct seg_header, name) == 256, "header");
 
 _Static_assert(offsetof(struct seg_hot, state) == 0, "hot words");
@@ -279,7 +291,10 @@ _Static_assert(offsetof(struct seg_record, peak) == 240, "record");
 _Static_assert(offsetof(struct seg_record, waits_for) == 256, "record");
 _Static_assert(offsetof(struct seg_record, waiting_since_ns) == 264, "record");
 _Static_assert(offsetof(struct seg_record, refused_full) == 304, "record");
-_Static_assert(offsetof(struct seg_record, of) == 384, "record");
+_Static_assert(offsetof(struct seg_record, own) == 384, "record");
+_Static_assert(offsetof(struct seg_record, own.subscription.cursor) == 384, "record");
+_Static_assert(offsetof(struct seg_record, own.subscription.since) == 392, "record");
+_Static_assert(offsetof(struct seg_record, own.subscription.lagged) == 400, "record");
 _Static_assert(offsetof(struct seg_record, holds) == 512, "record");
 
 _Static_assert(offsetof(struct seg_call, answered) == 8, "call");

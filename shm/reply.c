@@ -145,7 +145,7 @@ bool chan__reply_is_last(const struct segment *s, struct seg_block *request, str
 atomic_u32 *chan__reply_event(const struct segment *s, uint32_t cell)
 {
     uint32_t record = (cell - (uint32_t)s->g.messages) / s->g.record_cells;
-    return &seg_record(s, record)->of.call.reply_event;
+    return &seg_record(s, record)->own.call.reply_event;
 }
 
 uint32_t chan__reply_count(const struct segment *s, uint32_t number, enum reply_state state)

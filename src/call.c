@@ -99,7 +99,7 @@ static int copy_answer(struct finishing *op, uint32_t number)
 
 static void count_finished(struct chan_sender *tx)
 {
-    atomic_u64 *finished = &tx->handle.endpoint.party.record->of.call.finished;
+    atomic_u64 *finished = &tx->handle.endpoint.party.record->own.call.finished;
     store_relaxed(finished, load_relaxed(finished) + 1);
 }
 

@@ -32,6 +32,9 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
     bool oneshot = options->kind == CHAN_ONESHOT;
     uint64_t messages = options->messages ? options->messages : oneshot ? 1 : DEFAULT_MESSAGES;
     uint32_t endpoints = oneshot ? ONESHOT_ENDPOINTS : DEFAULT_ENDPOINTS;
+    /* Where a message is overwritten unread, the one that takes its place has its memory before. */
+    bool overwrites = options->kind == CHAN_BROADCAST && options->overflow == CHAN_LAG;
+    uint64_t in_memory = overwrites ? messages + 1 : messages;
     *g = (struct geometry){
         .kind = options->kind,
         .lifetime = options->lifetime,
@@ -39,10 +42,11 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
         .receivers = oneshot ? CHAN_ONE : options->receivers,
         .messages = messages,
         .message_size = options->message_size,
-        .payload_bytes = options->bytes ? options->bytes : default_budget(messages, options->message_size),
+        .payload_bytes = options->bytes ? options->bytes : default_budget(in_memory, options->message_size),
         .endpoints = options->endpoints ? options->endpoints : endpoints,
         .holds = options->holds ? options->holds : DEFAULT_HOLDS,
         .max_deliveries = options->max_deliveries,
+        .overflow = options->overflow,
     };
     return chan__geometry_complete(g);
 }
@@ -83,6 +87,7 @@ void chan_options_of(const struct chan *ch, struct chan_options *out)
         .lifetime = g->lifetime,
         .group = CHAN_NO_GROUP,
         .max_deliveries = g->max_deliveries,
+        .overflow = g->overflow,
     };
     struct chan_stat stat = {.size = sizeof stat};
     if (!chan_stat(ch, &stat)) {

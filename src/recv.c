@@ -46,7 +46,7 @@ static int senders_to_wake(const struct segment *s, uint32_t places)
     return s->g.units ? INT_MAX : (int)places;
 }
 
-static void announce(const struct chan_receiver *rx, uint32_t *unannounced)
+void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
 {
     const struct segment *s = segment_of(rx);
     if (*unannounced)
@@ -54,7 +54,8 @@ static void announce(const struct chan_receiver *rx, uint32_t *unannounced)
     *unannounced = 0;
 }
 
-static int take_from_ring(struct receiving *op)
+/* `end`: NULL, or only what was sent before that position. */
+static inline int take_until(struct receiving *op, const struct cursor *end)
 {
     struct handle *h = &op->rx->handle;
     struct held spare;
@@ -67,8 +68,8 @@ static int take_from_ring(struct receiving *op)
     bool heads_a_batch = !op->unannounced || !*op->unannounced;
     if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_message(&h->endpoint.party))
         chan__event_wake(event, senders_to_wake(s, 1));
-    result = op->end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *op->end, &op->message)
-                     : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
+    result = end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *end, &op->message)
+                 : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
     if (result)
         return result;
     if (op->unannounced)
@@ -81,6 +82,11 @@ static int take_from_ring(struct receiving *op)
 static int look_into_ring(struct receiving *op)
 {
     return chan__ring_has_message(&op->rx->handle.endpoint.party);
+}
+
+static int take_from_ring(struct receiving *op)
+{
+    return take_until(op, NULL);
 }
 
 /* Nothing is queued: has it ended, or is there only nothing yet? `again` repeats what found nothing. */
@@ -155,9 +161,7 @@ static void finish(struct receiving *op)
     chan__others_may_end(ch);
 }
 
-/* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
- * received, but not returned. */
-static void count_returned(struct chan_receiver *rx, uint64_t messages)
+void chan__recv_returns(struct chan_receiver *rx, uint64_t messages)
 {
     struct seg_record *record = rx->handle.endpoint.party.record;
     store_release(&record->returned, load_relaxed(&record->returned) + messages);
@@ -212,7 +216,7 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
         return result;
     result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
     if (!result)
-        count_returned(rx, 1);
+        chan__recv_returns(rx, 1);
     else
         note_end(rx, result);
     chan__handle_leave(&rx->handle);
@@ -264,13 +268,14 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
             deliveries = rx->deliveries;
         received += !result;
         if (unannounced == BATCH_UNANNOUNCED)
-            announce(rx, &unannounced);
+            chan__recv_announce(rx, &unannounced);
     }
-    announce(rx, &unannounced);
+    chan__recv_announce(rx, &unannounced);
     note_end(rx, result);
     if (received) {
+        rx->lag_untold = result == -EOVERFLOW;
         rx->deliveries = deliveries;
-        count_returned(rx, received);
+        chan__recv_returns(rx, received);
     }
     chan__handle_leave(&rx->handle);
     return received ? (ssize_t)received : result;
@@ -310,25 +315,32 @@ static int look(struct receiving *op)
 /* Draining: what is given back first, without waiting, then what the ring had at one moment. */
 struct draining {
     struct receiving op;
+    struct cursor end;
     struct iovec *messages;
     size_t count, taken;
     uint32_t unannounced, deliveries;
 };
 
-static int attempt_given_back(struct receiving *op)
+static int attempt_given_back(struct draining *d)
 {
+    struct receiving *op = &d->op;
     return chan__orphans_maybe(segment_of(op->rx))
                ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message)
                : -EAGAIN;
 }
 
-static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
+static int attempt_queued(struct draining *d)
+{
+    return take_until(&d->op, &d->end);
+}
+
+OUT_OF_LINE static int drain_one(struct draining *d, int (*attempt)(struct draining *d))
 {
     struct iovec *message = &d->messages[d->taken];
     if (!message->iov_base && message->iov_len)
         return -EINVAL;
     d->op.limit = message->iov_len;
-    int result = attempt(&d->op);
+    int result = attempt(d);
     if (!result && !copy_out(&d->op, message->iov_base))
         result = -EBADMSG;
     if (!result || (result == -EMSGSIZE && !d->taken))
@@ -337,11 +349,11 @@ static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
         d->deliveries = d->op.rx->deliveries;
     d->taken += !result;
     if (d->unannounced == BATCH_UNANNOUNCED)
-        announce(d->op.rx, &d->unannounced);
+        chan__recv_announce(d->op.rx, &d->unannounced);
     return result;
 }
 
-static int drain_from(struct draining *d, int (*attempt)(struct receiving *op))
+static int drain_from(struct draining *d, int (*attempt)(struct draining *d))
 {
     int result = 0;
     while (!result && d->taken < d->count && d->taken < SSIZE_MAX)
@@ -360,20 +372,17 @@ static int is_over(const struct chan_receiver *rx)
 static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
 {
     struct draining d = {.op = {.rx = rx}, .messages = messages, .count = count};
-    struct cursor end;
     d.op.unannounced = &d.unannounced;
     int over = is_over(rx);
     int result = over < 0 ? over : drain_from(&d, attempt_given_back);
     if (!result)
-        result = chan__ring_tail(segment_of(rx), &end);
-    if (!result) {
-        d.op.end = &end;
-        result = drain_from(&d, take_from_ring);
-    }
-    announce(rx, &d.unannounced);
+        result = chan__ring_tail(segment_of(rx), &d.end);
+    if (!result)
+        result = drain_from(&d, attempt_queued);
+    chan__recv_announce(rx, &d.unannounced);
     if (d.taken) {
         rx->deliveries = d.deliveries;
-        count_returned(rx, d.taken);
+        chan__recv_returns(rx, d.taken);
         return (ssize_t)d.taken;
     }
     bool may_come_back = over && (others_hold_messages(&d.op) || others_hold_messages(&d.op));
@@ -494,7 +503,7 @@ int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
     struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
     rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
     finish(&op);
-    count_returned(rx, 1);
+    chan__recv_returns(rx, 1);
     *view = (struct chan_view){0};
     return 0;
 }
@@ -558,6 +567,8 @@ void chan__discard_all(struct handle *h)
     const struct segment *s = &h->chan->segment;
     struct held spare;
     struct message message;
+    if (s->g.kind == CHAN_BROADCAST)
+        return; /* what it retains is nobody's any more, and is overwritten in time */
     struct party party =
         h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
     party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);

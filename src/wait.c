@@ -115,7 +115,7 @@ atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for)
     struct seg_hot *hot = seg_hot(&h->chan->segment);
     switch (waits_for) {
     case CHAN_WAITS_FOR_ANSWER:
-        return &h->endpoint.party.record->of.call.reply_event;
+        return &h->endpoint.party.record->own.call.reply_event;
     case CHAN_WAITS_FOR_CLOSE:
         return &hot->life_event;
     case CHAN_WAITS_FOR_SPACE:

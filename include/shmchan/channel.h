@@ -19,10 +19,10 @@ struct chan;
 #define CHAN_NAME_MAX 200
 
 /* Kinds of channel. */
-#define CHAN_QUEUE 0u /* bounded FIFO queue; each message goes to exactly one receiver */
+#define CHAN_QUEUE 0u     /* bounded FIFO queue; each message goes to exactly one receiver */
+#define CHAN_BROADCAST 1u /* each message goes to every receiver there is: shmchan/broadcast.h */
 #define CHAN_ONESHOT                                                                                         \
-    3u /* one message, from the one sender to the one receiver; sending it closes the channel */
-
+    3u               /* one message, from the one sender to the one receiver; sending it closes the channel */
 #define CHAN_CALL 4u /* queue of requests, each of which is answered to the endpoint that sent it: call.h */
 
 /* How many endpoints of a side may be attached at once. */
@@ -37,6 +37,11 @@ struct chan;
  * chan_unlink(). */
 #define CHAN_EPHEMERAL 0u
 #define CHAN_DURABLE 1u
+
+/* What a broadcast does with messages that a receiver has not read yet when `messages` later ones have been sent:
+ * overwrite them, and tell the receiver how many it missed, or have the senders wait for it. */
+#define CHAN_LAG 0u
+#define CHAN_BLOCK 1u
 
 /* Flags for creating and opening; they concern this process's mapping, not the object. */
 /* Map every page now, so that no page fault comes later. */
@@ -71,12 +76,13 @@ struct chan_options {
     uint32_t group;          /* group of the object; CHAN_NO_GROUP leaves it */
     uint32_t flags;          /* CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER */
     uint32_t max_deliveries; /* see below; 0: no limit */
+    uint32_t overflow;       /* broadcast: CHAN_LAG or CHAN_BLOCK; else 0 */
     uint32_t reserved;       /* must be 0 */
 };
 
 /* bytes: the payload budget beside `messages`; the channel is full when either is used up. It concerns
  * only messages larger than chan_memory.inline_size. The default has room for `messages` of the largest
- * size, but at most for the larger of 64 MiB and four of them.
+ * size, and for one more in a broadcast that overwrites, but at most for the larger of 64 MiB and four of them.
  *
  * max_deliveries: a message that was delivered this often and never released is moved to a dead-letter channel
  * (chan_receiver_set_dead_letters()), or discarded, instead of being delivered once more; both are counted. */
