@@ -10,6 +10,8 @@
 #include <shmchan/recv.h>
 #include <shmchan/stream.h>
 #include <shmchan/broadcast.h>
+#include <shmchan/call.h>
+#include <shmchan/address.h>
 #include <shmchan/inspect.h>
 #include <shmchan/timer.h>
 #include <shmchan/select.h>

@@ -6,6 +6,7 @@
 
 #define DEFAULT_MESSAGES 64u
 #define DEFAULT_ENDPOINTS 64u
+#define ONESHOT_ENDPOINTS 4u /* its two, and room for a successor while a dead one's record is repaired */
 #define DEFAULT_HOLDS 4u
 #define DEFAULT_BUDGET (UINT64_C(64) << 20)
 #define CREATE_FLAGS (CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER)
@@ -28,19 +29,21 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
     if (options->size != sizeof *options || options->reserved || options->flags & ~CREATE_FLAGS ||
         options->mode & ~0777u || options->message_size > UINT64_C(1) << 40)
         return -EINVAL;
-    uint64_t messages = options->messages ? options->messages : DEFAULT_MESSAGES;
+    bool oneshot = options->kind == CHAN_ONESHOT;
+    uint64_t messages = options->messages ? options->messages : oneshot ? 1 : DEFAULT_MESSAGES;
+    uint32_t endpoints = oneshot ? ONESHOT_ENDPOINTS : DEFAULT_ENDPOINTS;
     /* Where a message is overwritten unread, the one that takes its place has its memory before. */
     bool overwrites = options->kind == CHAN_BROADCAST && options->overflow == CHAN_LAG;
     uint64_t in_memory = overwrites ? messages + 1 : messages;
     *g = (struct geometry){
         .kind = options->kind,
         .lifetime = options->lifetime,
-        .senders = options->senders,
-        .receivers = options->receivers,
+        .senders = oneshot ? CHAN_ONE : options->senders,
+        .receivers = oneshot ? CHAN_ONE : options->receivers,
         .messages = messages,
         .message_size = options->message_size,
         .payload_bytes = options->bytes ? options->bytes : default_budget(in_memory, options->message_size),
-        .endpoints = options->endpoints ? options->endpoints : DEFAULT_ENDPOINTS,
+        .endpoints = options->endpoints ? options->endpoints : endpoints,
         .holds = options->holds ? options->holds : DEFAULT_HOLDS,
         .max_deliveries = options->max_deliveries,
         .overflow = options->overflow,

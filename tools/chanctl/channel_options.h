@@ -49,7 +49,7 @@ enum channel_option {
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
-    "  --kind KIND           queue, or broadcast: everybody gets every message (queue)\n"                    \
+    "  --kind KIND           queue, broadcast, oneshot, or call: requests with answers (queue)\n"            \
     "  --overflow lag|block  broadcast: slow receivers miss messages, or senders wait for them (lag)\n"      \
     "  --messages N          capacity (64)\n"                                                                \
     "  --message-size BYTES  largest message (4K)\n"                                                         \
