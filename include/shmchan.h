@@ -11,6 +11,8 @@
 #include <shmchan/stream.h>
 #include <shmchan/broadcast.h>
 #include <shmchan/watch.h>
+#include <shmchan/call.h>
+#include <shmchan/address.h>
 #include <shmchan/inspect.h>
 #include <shmchan/timer.h>
 #include <shmchan/select.h>

@@ -58,17 +58,30 @@ static int claim_between(const struct segment *s, struct seg_block *block, uint3
     }
 }
 
-int chan__arena_claim(const struct segment *s, uint32_t block, uint64_t bytes, uint32_t *hint)
+/* Among the units [first, end). */
+static int claim(const struct segment *s, uint32_t block, uint64_t bytes, uint32_t *hint, uint64_t first,
+                 uint64_t end)
 {
     const struct geometry *g = &s->g;
     uint32_t count = (uint32_t)((bytes + g->unit_bytes - 1) / g->unit_bytes);
     struct seg_block *b = seg_block(s, block);
-    int result = claim_between(s, b, block, *hint, g->units, count);
-    if (result && *hint)
-        result = claim_between(s, b, block, 0, g->units, count);
+    uint64_t from = *hint < first || *hint >= end ? first : *hint;
+    int result = claim_between(s, b, block, from, end, count);
+    if (result && from != first)
+        result = claim_between(s, b, block, first, end, count);
     if (!result)
-        *hint = (load_relaxed(&b->extent_first) + count) % (uint32_t)g->units;
+        *hint = load_relaxed(&b->extent_first) + count;
     return result;
+}
+
+int chan__arena_claim(const struct segment *s, uint32_t block, uint64_t bytes, uint32_t *hint)
+{
+    return claim(s, block, bytes, hint, 0, s->g.sent_units);
+}
+
+int chan__arena_claim_answer(const struct segment *s, uint32_t block, uint64_t bytes, uint32_t *hint)
+{
+    return claim(s, block, bytes, hint, s->g.sent_units, s->g.units);
 }
 
 bool chan__arena_free(const struct segment *s, uint32_t block)

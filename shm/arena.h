@@ -13,6 +13,9 @@
  * -EAGAIN: no such run is free now. */
 int chan__arena_claim(const struct segment *s, uint32_t block, uint64_t bytes, uint32_t *hint);
 
+/* The same among the units for answers. */
+int chan__arena_claim_answer(const struct segment *s, uint32_t block, uint64_t bytes, uint32_t *hint);
+
 /* Free the extent of a block of the caller's own. True if there was one. */
 bool chan__arena_free(const struct segment *s, uint32_t block);
 

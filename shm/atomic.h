@@ -14,6 +14,9 @@
  *   GIVEN      chan__orphans_give_back() clears        -> chan__orphans_next_in() loads it: the ORPHAN cells
  *              gives_back
  *   REDELIVER  exchange() CASes an ORPHAN cell         -> its owner finds a spare there: the owner word
+ *   REPLY      chan__exchange_reply() CASes a reply cell -> the caller's load of it: the answer's bytes; and a CAS that
+ *              refuses, or AWAITs
+ *   CLEARED    change() CASes a reply cell to IDLE      -> chan__decide()'s load of it: the owner word before it
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
  *   OVERWRITE  chan__overwrite_fence(): a cell has    -> chan__retained_is(): whoever read bytes that were written
  *              changed, then its block is filled anew     over finds that the cell has changed

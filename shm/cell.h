@@ -72,13 +72,16 @@ static inline uint64_t hold_turns(enum intent_kind kind)
 }
 
 /* Turns that an exchange moves the cell itself on from `word`: a ring cell by one, or by two where a broadcast's send
- * overwrites a message; a hold cell from ORPHAN, 4k + 2, to SPARE, 4k + 4, or once round. */
+ * overwrites a message; a reply cell from AWAITED, 4k + 1, to ANSWERED; a hold cell from ORPHAN, 4k + 2, to SPARE,
+ * 4k + 4, or once round. */
 static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell, uint64_t word,
                                   enum intent_kind kind)
 {
     bool overwrites = g->kind == CHAN_BROADCAST && kind == INTENT_SEND && word & g->turn_unit;
     if (cell < g->messages)
         return overwrites ? 2 : 1;
+    if (kind == INTENT_ANSWER)
+        return 1;
     return kind == INTENT_SWAP ? 4 : 2;
 }
 
@@ -89,10 +92,10 @@ static inline uint64_t hold_changed(const struct geometry *g, uint64_t word, enu
     return word + (next > now ? next - now : next + 4 - now) * g->turn_unit;
 }
 
-/* Cells are numbered ring cells first, then the hold cells of record 0, of record 1, ... */
+/* Cells are numbered ring cells first, then the hold and reply cells of record 0, of record 1, ... */
 static inline uint32_t hold_cell_number(const struct geometry *g, uint32_t record, uint32_t hold)
 {
-    return (uint32_t)g->messages + record * 2 * g->role_cells + hold;
+    return (uint32_t)g->messages + record * g->record_cells + hold;
 }
 
 /* True if the cell is one of the record's hold cells. */
@@ -107,12 +110,12 @@ static inline atomic_u64 *seg_cell(const struct segment *s, uint32_t cell)
     if (cell < s->g.messages)
         return seg_ring_cell(s, cell);
     uint32_t hold = cell - (uint32_t)s->g.messages;
-    return &seg_record(s, hold / (2 * s->g.role_cells))->holds[hold % (2 * s->g.role_cells)];
+    return &seg_record(s, hold / s->g.record_cells)->holds[hold % s->g.record_cells];
 }
 
 static inline uint32_t cell_count(const struct geometry *g)
 {
-    return (uint32_t)g->messages + 2 * g->role_cells * g->endpoints;
+    return (uint32_t)g->messages + g->record_cells * g->endpoints;
 }
 
 #endif

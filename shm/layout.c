@@ -46,6 +46,10 @@ static bool kind_in_range(const struct geometry *g)
         return g->overflow <= CHAN_BLOCK && !g->max_deliveries;
     case CHAN_WATCH:
         return g->messages == 1 && g->holds < WATCH_PINS && !g->max_deliveries;
+    case CHAN_ONESHOT:
+        return g->messages == 1 && g->senders == CHAN_ONE && g->receivers == CHAN_ONE;
+    case CHAN_CALL:
+        return true;
     default:
         return false;
     }
@@ -70,12 +74,17 @@ uint64_t chan__unit_bytes(uint64_t message_size)
 static int payload_complete(struct geometry *g)
 {
     g->unit_bytes = chan__unit_bytes(g->message_size);
-    g->units = 0;
+    g->units = g->sent_units = 0;
     if (g->message_size <= g->inline_size)
         return 0;
     if (g->payload_bytes < g->message_size)
         return -EINVAL;
     g->units = round_up(g->payload_bytes, g->unit_bytes) / g->unit_bytes;
+    g->sent_units = g->units;
+    /* Answers have a budget of their own: else requests that wait to be answered could use up the memory that answering
+     * them takes. */
+    if (g->kind == CHAN_CALL)
+        g->units *= 2;
     return g->units <= UINT32_MAX ? 0 : -EFBIG;
 }
 
@@ -84,15 +93,17 @@ int chan__geometry_complete(struct geometry *g)
     if (!in_range(g))
         return -EINVAL;
     uint64_t inline_wanted = g->message_size <= INLINE_MAX ? g->message_size : SMALL_INLINE;
-    g->block_bytes = round_up(BLOCK_HEADER_BYTES + inline_wanted, 64);
-    g->inline_size = g->block_bytes - BLOCK_HEADER_BYTES;
+    uint64_t trailer = g->kind == CHAN_CALL ? sizeof(struct seg_request) : 0;
+    g->block_bytes = round_up(BLOCK_HEADER_BYTES + inline_wanted + trailer, 64);
+    g->inline_size = g->block_bytes - BLOCK_HEADER_BYTES - trailer;
     int result = payload_complete(g);
     if (result)
         return result;
     g->role_cells = g->holds + 1 + (g->kind == CHAN_WATCH);
-    g->blocks = g->messages + 2 * (uint64_t)g->role_cells * g->endpoints;
-    g->record_bytes =
-        round_up(offsetof(struct seg_record, holds) + 2 * (uint64_t)g->role_cells * 8, SEG_LINE);
+    g->reply_cells = g->kind == CHAN_CALL ? g->holds : 0;
+    g->record_cells = 2 * g->role_cells + g->reply_cells;
+    g->blocks = g->messages + (uint64_t)g->record_cells * g->endpoints;
+    g->record_bytes = round_up(offsetof(struct seg_record, holds) + (uint64_t)g->record_cells * 8, SEG_LINE);
     g->records_at = SEG_RECORDS_AT;
     g->cells_at = g->records_at + g->endpoints * g->record_bytes;
     g->blocks_at = g->cells_at + round_up(g->messages * 8, SEG_LINE);
@@ -129,6 +140,8 @@ uint64_t chan__layout_signature(void)
         offsetof(struct seg_record, holds),
         offsetof(struct seg_block, extent_first),
         BLOCK_HEADER_BYTES,
+        offsetof(struct seg_call, answered),
+        sizeof(struct seg_request),
         INLINE_MAX,
         SMALL_INLINE,
         UNIT_MIN,

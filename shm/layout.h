@@ -114,6 +114,14 @@ struct seg_watch {
     atomic_u64 pins[WATCH_PINS]; /* cell words of values being read, or 0. Writer: owner */
 };
 
+/* CHAN_CALL. */
+struct seg_call {
+    atomic_u32 reply_event; /* a futex word as in seg_hot: the owner sleeps here for answers */
+    uint32_t reserved;
+    atomic_u64 answered; /* calls (INTENT_ANSWER). Writer: owner, repairers */
+    atomic_u64 finished; /* own calls whose answer has been read: a plain count. Writer: owner */
+};
+
 /* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any
  * repairer, by CAS. */
 struct seg_record {
@@ -176,11 +184,12 @@ struct seg_record {
     _Alignas(SEG_LINE) union {
         struct seg_subscription subscription;
         struct seg_watch watch;
+        struct seg_call call;
         uint64_t reserved[16];
     } own;
 
     /* 2 x (holds + 1) cells; the first half for senders. Writer: owner (stores, from SPARE and HELD);
-     * repairers and takers of orphans (CAS). */
+     * repairers and takers of orphans (CAS). Behind them the reply cells, if any (shm/reply.h). */
     _Alignas(SEG_LINE) atomic_u64 holds[];
 };
 
@@ -202,7 +211,8 @@ enum intent_kind {
     INTENT_MOVE = 6,           /* moves; HELD */
     INTENT_DEAD_LETTER = 7,    /* dead_lettered; HELD -> SPARE, in place only */
     INTENT_SWAP = 8,           /* swaps; SPARE for SPARE (watch) */
-    INTENT_LAST = INTENT_SWAP,
+    INTENT_ANSWER = 9,         /* answered; SPARE, on a reply cell */
+    INTENT_LAST = INTENT_ANSWER,
 };
 
 /* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */
@@ -227,14 +237,25 @@ struct seg_block {
 
 #define BLOCK_HEADER_BYTES 48u
 
+/* CHAN_CALL: the last bytes of a block, behind the inline payload, say where the answer to a request is to go. Writer:
+ * whoever owns the block. */
+struct seg_request {
+    atomic_u64 reply_word;
+    atomic_u32 reply_cell;
+    uint32_t reserved;
+};
+
 /* Where each thing is, and what a segment of these options takes: a private, validated copy. */
 struct geometry {
     uint32_t kind, lifetime, senders, receivers;
     uint64_t messages, message_size, payload_bytes;
     uint32_t endpoints, holds, max_deliveries, overflow;
-    uint32_t role_cells; /* hold cells of a role: holds + 1, so that copying works while all holds are out. A
+    uint32_t role_cells;  /* hold cells of a role: holds + 1, so that copying works while all holds are out. A
                           * watch has one more: as many as a receiver may have words that name a block */
+    uint32_t reply_cells; /* of an endpoint: holds (CHAN_CALL), or none */
+    uint32_t record_cells; /* all of an endpoint's */
     uint64_t inline_size, block_bytes, blocks, unit_bytes, units;
+    uint64_t sent_units; /* of those: for what is sent; the others are for answers */
     uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
     unsigned block_bits; /* of a cell word, for the block number */
     unsigned index_bits; /* of a hint, for the cell's index */
@@ -298,6 +319,9 @@ _Static_assert(offsetof(struct seg_record, own.subscription.lagged) == 400, "rec
 _Static_assert(offsetof(struct seg_record, holds) == 512, "record");
 
 _Static_assert(offsetof(struct seg_watch, pins) == 8 && sizeof(struct seg_watch) == 64, "watch");
+_Static_assert(offsetof(struct seg_call, answered) == 8, "call");
+_Static_assert(sizeof(struct seg_call) == 24, "call");
+_Static_assert(sizeof(struct seg_request) == 16, "request");
 
 _Static_assert(offsetof(struct seg_block, size) == 8, "block");
 _Static_assert(offsetof(struct seg_block, sent_ns) == 16, "block");

@@ -7,6 +7,7 @@
 #include "shm/arena.h"
 #include "shm/orphans.h"
 #include "shm/owner.h"
+#include "shm/reply.h"
 #include "shm/watch.h"
 
 /* Somebody read `new` from `cell`: it has been there. */
@@ -129,19 +130,20 @@ static void count_once(struct seg_record *record, uint64_t status, atomic_u64 *w
         cas_acq_rel_u64(word, before, generation | ((before + found) & count_mask));
 }
 
-/* Payload of loans that were never sent, and of messages whose release was cut short: in the record's own blocks. */
+/* Payload of loans that were never sent, of messages whose release was cut short, and of answers: in the record's own
+ * blocks, in cells that are SPARE or, which is the same number, IDLE. */
 static uint32_t for_each_payload(const struct segment *s, uint32_t number, uint64_t status,
                                  uint32_t (*what)(const struct segment *s, uint32_t block, struct extent e))
 {
     const struct geometry *g = &s->g;
     struct seg_record *record = seg_record(s, number);
     uint32_t units = 0;
-    for (uint32_t hold = 0; g->units && hold < 2 * g->role_cells; hold++) {
-        uint64_t word = load_acquire(&record->holds[hold]);
+    for (uint32_t cell = 0; g->units && cell < g->record_cells; cell++) {
+        uint64_t word = load_acquire(&record->holds[cell]);
         uint64_t block = cell_block(g, word);
         if (hold_state(g, word) != HOLD_SPARE || block >= g->blocks)
             continue;
-        if (g->kind == CHAN_WATCH && (hold >= g->role_cells || chan__watch_is_pinned(s, block)))
+        if (g->kind == CHAN_WATCH && (cell >= g->role_cells || chan__watch_is_pinned(s, block)))
             continue; /* in others' use: whoever is short of memory looks at it again */
         struct extent extent = chan__extent_of(seg_block(s, block));
         if (is_still(record, status))
@@ -161,6 +163,25 @@ static uint32_t free_payload(const struct segment *s, uint32_t number, uint64_t 
     return for_each_payload(s, number, status, chan__arena_reclaim);
 }
 
+/* A request in the hands of a dead server: what it becomes. Its call ends if it is not to be delivered again. Nobody
+ * can have written its block since it was held: the record is still the dead one's. */
+static enum hold_state end_request(const struct segment *s, uint32_t number, uint64_t status, uint64_t word)
+{
+    struct reply_to to;
+    struct seg_block *request = seg_block(s, cell_block(&s->g, word));
+    int result = chan__reply_read(s, request, &to);
+    bool last = result || chan__reply_is_last(s, request, to);
+    if (last && !result && is_still(seg_record(s, number), status))
+        (void)chan__reply_refuse(s, to);
+    return last ? HOLD_SPARE : HOLD_ORPHAN;
+}
+
+static void clear_replies(const struct segment *s, uint32_t number, uint64_t status)
+{
+    for (uint32_t cell = 0; cell < s->g.reply_cells; cell++)
+        (void)chan__reply_clear(s, number, cell, status);
+}
+
 static uint32_t give_back_messages(const struct segment *s, uint32_t number, uint64_t status)
 {
     const struct geometry *g = &s->g;
@@ -168,9 +189,13 @@ static uint32_t give_back_messages(const struct segment *s, uint32_t number, uin
     uint32_t given = 0;
     for (uint32_t hold = g->role_cells; hold < 2 * g->role_cells; hold++) {
         uint64_t word = load_acquire(&record->holds[hold]); /* ACK */
-        if (hold_state(g, word) != HOLD_HELD || !is_still(record, status))
+        if (hold_state(g, word) != HOLD_HELD || cell_block(g, word) >= g->blocks)
             continue;
-        given += cas_acq_rel_u64(&record->holds[hold], word, hold_changed(g, word, HOLD_ORPHAN));
+        enum hold_state state = g->reply_cells ? end_request(s, number, status, word) : HOLD_ORPHAN;
+        if (!is_still(record, status))
+            continue;
+        bool turned = cas_acq_rel_u64(&record->holds[hold], word, hold_changed(g, word, state));
+        given += turned && state == HOLD_ORPHAN;
     }
     /* Also for those that another repairer turned before it was killed. */
     if (chan__holds_count(s, number, HOLD_ORPHAN))
@@ -183,8 +208,9 @@ static void repair_record(const struct segment *s, uint32_t number, uint64_t sta
 {
     struct seg_record *record = seg_record(s, number);
     repair_exchange(s, number, status);
-    report->units_freed += free_payload(s, number, status);
+    clear_replies(s, number, status);
     report->orphaned += give_back_messages(s, number, status);
+    report->units_freed += free_payload(s, number, status);
     count_once(record, status, &record->deaths, load_acquire(&record->deaths), DEATHS_BITS, 1);
     report->repaired +=
         cas_acq_rel_u64(&record->status, status, status_with_state(status, RECORD_FREE)); /* REPAIRED */

@@ -197,10 +197,10 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
     return 0;
 }
 
-/* The exchange, whatever the cell. On the hot paths `turns`, cell_turns() of the cell, and `kind` are
- * constants. */
+/* The exchange, whatever the cell. On the hot paths `turns`, cell_turns() of the cell, `kind`, and `seal`, which is
+ * added to the new word, are constants. */
 static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *cell, uint64_t old,
-                            uint64_t turns, const struct held *spare, enum intent_kind kind)
+                            uint64_t turns, const struct held *spare, enum intent_kind kind, uint64_t seal)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -210,7 +210,7 @@ static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *ce
         return false; /* corrupt: the caller says so, or gives up counting steps */
     struct seg_block *got_block = seg_block(s, got);
     prefetch_for_write(got_block); /* its owner word is written next */
-    uint64_t new = cell_exchanged(g, old, turns, spare->word);
+    uint64_t new = cell_exchanged(g, old, turns, spare->word) | seal;
     uint64_t now_held = cell_exchanged(g, spare->word, hold_turns(kind), old);
     uint64_t count = load_relaxed(chan__counter_of(record, kind));
 
@@ -228,17 +228,22 @@ static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *ce
 
 /* In a ring cell that is emptied before it is filled again, every exchange is one turn. */
 static inline bool exchange_in_ring(struct party *party, uint64_t old, const struct held *spare,
-                                    enum intent_kind kind)
+                                    enum intent_kind kind, uint64_t seal)
 {
     uint32_t index = party->cursor.index;
-    return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, spare, kind);
+    return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, spare, kind, seal);
 }
 
 bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                     enum intent_kind kind)
 {
     const struct segment *s = party->segment;
-    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, old, kind), spare, kind);
+    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, old, kind), spare, kind, 0);
+}
+
+bool chan__exchange_reply(struct party *party, uint32_t cell, uint64_t old, const struct held *spare)
+{
+    return exchange(party, cell, seg_cell(party->segment, cell), old, 1, spare, INTENT_ANSWER, 0);
 }
 
 OUT_OF_LINE static int walk_to_room(struct party *party, uint64_t *word)
@@ -312,7 +317,7 @@ static inline void prefetch_ahead(const struct segment *s, enum side side, struc
         prefetch_block(seg_block(s, block));
 }
 
-int chan__ring_put(struct party *party, const struct held *spare)
+static inline int put(struct party *party, const struct held *spare, uint64_t seal)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -321,7 +326,7 @@ int chan__ring_put(struct party *party, const struct held *spare)
         int result = find_room(party, &word);
         if (result)
             return result;
-        if (exchange_in_ring(party, word, spare, INTENT_SEND)) {
+        if (exchange_in_ring(party, word, spare, INTENT_SEND, seal)) {
             prefetch_ahead(s, TAIL, party->cursor);
             if (step(party))
                 tell_of_tail(party);
@@ -331,6 +336,16 @@ int chan__ring_put(struct party *party, const struct held *spare)
             return -EBADMSG; /* no walk would get past it */
     }
     return -EBADMSG;
+}
+
+int chan__ring_put(struct party *party, const struct held *spare)
+{
+    return put(party, spare, 0);
+}
+
+int chan__ring_put_last(struct party *party, const struct held *spare)
+{
+    return put(party, spare, party->segment->g.seal);
 }
 
 OUT_OF_LINE static int walk_to_message(struct party *party, uint64_t *word)
@@ -385,7 +400,7 @@ static inline int take(struct party *party, const struct held *spare, enum inten
                 return -EMSGSIZE;
             }
         }
-        if (exchange_in_ring(party, word, spare, kind)) {
+        if (exchange_in_ring(party, word, spare, kind, 0)) {
             prefetch_ahead(s, HEAD, party->cursor);
             if (step(party))
                 move_hint(party, &seg_hot(s)->head_hint);
@@ -427,6 +442,13 @@ int chan__ring_seal(const struct segment *s)
             return 0;
     }
     return -EBADMSG;
+}
+
+bool chan__ring_is_sealed(const struct segment *s)
+{
+    struct cursor at = chan__ring_start(s, &seg_hot(s)->tail_hint);
+    uint64_t word;
+    return !walk(s, TAIL, &at, &word) && word & s->g.seal;
 }
 
 static void hold_change(struct party *party, uint32_t hold, enum hold_state state)

@@ -61,6 +61,9 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
 bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                     enum intent_kind kind);
 
+/* Answer by the reply cell that holds `old`. False: as above. */
+bool chan__exchange_reply(struct party *party, uint32_t cell, uint64_t old, const struct held *spare);
+
 /* The record's counter that exchanges of a kind raise. */
 static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
 {
@@ -79,6 +82,8 @@ static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum inten
         return &record->dead_lettered;
     case INTENT_SWAP:
         return &record->swaps;
+    case INTENT_ANSWER:
+        return &record->own.call.answered;
     case INTENT_DISCARD:
         break;
     }
@@ -99,6 +104,10 @@ int chan__ring_has_room(struct party *party);
  * -EAGAIN: full. -EPIPE: sealed. -EBADMSG. */
 int chan__ring_put(struct party *party, const struct held *spare);
 
+/* Send the message and seal the sequence behind it, by one CAS; of a ring of one cell, whose next tail is the same
+ * cell. */
+int chan__ring_put_last(struct party *party, const struct held *spare);
+
 /* Whether a take could succeed now: 0, or what chan__ring_take() would say. */
 int chan__ring_has_message(struct party *party);
 
@@ -115,6 +124,9 @@ int chan__ring_discard(struct party *party, const struct held *spare, struct mes
 
 /* End the sequence at its tail. Idempotent. */
 int chan__ring_seal(const struct segment *s);
+
+/* Whether it has been ended. */
+bool chan__ring_is_sealed(const struct segment *s);
 
 /* The receiver is done with the message in `hold`: one store, after which the block is spare. */
 void chan__hold_release(struct party *party, uint32_t hold);

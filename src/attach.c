@@ -238,6 +238,8 @@ void chan_close_sender(struct chan_sender *tx)
 {
     if (!tx)
         return;
+    if (chan__is_usable(&tx->handle))
+        chan__call_end_all(tx);
     chan__close_handle(&tx->handle);
     free(tx);
 }
@@ -246,6 +248,8 @@ void chan_close_receiver(struct chan_receiver *rx)
 {
     if (!rx)
         return;
+    if (chan__is_usable(&rx->handle) && rx->handle.chan->segment.g.kind == CHAN_CALL)
+        chan__call_refuse_all(rx);
     chan__close_handle(&rx->handle);
     free_receiver(rx);
 }

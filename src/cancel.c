@@ -11,12 +11,15 @@ static int cancel(struct handle *h)
     /* Sequentially consistent, as is raising the event: the call sees the mark before it sleeps, or the raised
      * event keeps it from sleeping. */
     atomic_store(&h->cancelled, true);
-    if (h->endpoint.role == CHAN_ROLE_SENDER) {
+    bool sends = h->endpoint.role == CHAN_ROLE_SENDER, calls = h->chan->segment.g.kind == CHAN_CALL;
+    if (sends || calls)
         chan__event_notify_all(chan__event_of(h, CHAN_WAITS_FOR_SPACE));
+    if (sends)
         chan__event_notify_all(chan__event_of(h, CHAN_WAITS_FOR_CLOSE));
-    } else {
+    else
         chan__event_notify_all(chan__event_of(h, CHAN_WAITS_FOR_MESSAGE));
-    }
+    if (sends && calls)
+        chan__event_notify_all(chan__event_of(h, CHAN_WAITS_FOR_ANSWER));
     return 0;
 }
 

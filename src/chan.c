@@ -354,7 +354,8 @@ uint32_t chan_receivers(const struct chan *ch)
 
 int chan_is_closed(const struct chan *ch)
 {
-    return (chan__life_state(ch) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE | STATE_RECEIVERS_GONE)) != 0;
+    bool ended = chan__life_state(ch) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE | STATE_RECEIVERS_GONE);
+    return ended || (ch->segment.g.kind == CHAN_ONESHOT && chan__ring_is_sealed(&ch->segment));
 }
 
 int chan_is_drained(const struct chan *ch)

@@ -6,6 +6,7 @@
 #include "shm/orphans.h"
 #include "shm/overwrite.h"
 #include "shm/repair.h"
+#include "shm/reply.h"
 #include "shm/watch.h"
 
 #include <errno.h>
@@ -135,6 +136,8 @@ static int audit_records(struct audit *a)
         bool is_free = status_state(load_acquire(&record->status)) == RECORD_FREE;
         if (is_free && chan__holds_count(a->segment, number, HOLD_HELD))
             return wrong(a, "endpoint %" PRIu32 " is free and holds messages", number);
+        if (is_free && chan__reply_open(a->segment, number))
+            return wrong(a, "endpoint %" PRIu32 " is free and has open calls", number);
     }
     return 0;
 }

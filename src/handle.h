@@ -4,6 +4,7 @@
 #define SRC_HANDLE_H
 
 #include "shm/endpoint.h"
+#include "shm/reply.h"
 
 #include <errno.h>
 #include <shmchan.h>
@@ -45,8 +46,9 @@ struct handle {
 struct chan_sender {
     struct handle handle;
     uint32_t arena_hint;
-    uint64_t sent_to; /* broadcast: the number of the message sent last, + 1 */
-    uint64_t slowest; /* broadcast that blocks: no subscriber is behind this message */
+    uint64_t sent_to;         /* broadcast: the number of the message sent last, + 1 */
+    uint64_t slowest;         /* broadcast that blocks: no subscriber is behind this message */
+    struct reply_to reply_to; /* CHAN_CALL: of the request that is being sent, else zero */
 };
 
 /* A message that a broadcast's receiver looks at in place. */
@@ -68,6 +70,8 @@ struct chan_receiver {
     uint64_t lagged;                  /* broadcast: messages missed, as told last */
     uint64_t cursor;                  /* broadcast: as shown in the record */
     struct place *views;              /* broadcast: of each hold, open or not */
+    bool ended;                       /* it has been told that nothing will come any more */
+    uint32_t arena_hint;              /* for answers */
 };
 
 /* A record of its own, so that it is counted, and its death noticed. */
@@ -194,17 +198,27 @@ void chan__instance_close(int fd);
 /* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
 atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for); /* CHAN_WAITS_FOR_* */
 void chan__count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t slept_ns);
-int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
+int chan__wait_patiently(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
+                         int64_t deadline_ns);
 
 /* The same for the end of the channel. */
 int chan__wait_for_end(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
 
-static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+/* Asleep it waits for that: CHAN_WAITS_FOR_*. */
+static inline int chan__wait_for(struct handle *h, uint32_t waits_for, int (*attempt)(void *),
+                                 void *operation, int64_t deadline_ns)
 {
     int result = attempt(operation);
     if (result != -EAGAIN || deadline_ns == DEADLINE_TRY)
         return result;
-    return chan__wait_patiently(h, attempt, operation, deadline_ns);
+    return chan__wait_patiently(h, waits_for, attempt, operation, deadline_ns);
+}
+
+/* For what the handle's role is there for. */
+static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+{
+    uint32_t waits_for = h->endpoint.role == CHAN_ROLE_SENDER ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE;
+    return chan__wait_for(h, waits_for, attempt, operation, deadline_ns);
 }
 
 /* receiving (recv.c): throw away everything queued, with a sender's or receiver's hold cells. */

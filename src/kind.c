@@ -2,6 +2,13 @@
 /* The kinds of channels, by their numbers. */
 #include "src/kind.h"
 
+int chan__no_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, int64_t deadline_ns,
+                  uint32_t *unannounced)
+{
+    (void)rx, (void)buffer, (void)capacity, (void)size, (void)deadline_ns, (void)unannounced;
+    return -EOPNOTSUPP;
+}
+
 static const struct kind kinds[] = {
     [CHAN_QUEUE] = {.put = chan__queue_put,
                     .recv = chan__queue_recv,
@@ -29,6 +36,20 @@ static const struct kind kinds[] = {
                     .attached = chan__watch_subscribe,
                     .send_ready = chan__watch_send_ready,
                     .recv_ready = chan__watch_recv_ready},
+    [CHAN_ONESHOT] = {.put = chan__oneshot_put,
+                      .recv = chan__queue_recv,
+                      .recv_view = chan__queue_recv_view,
+                      .release = chan__queue_release,
+                      .give_back = chan__queue_give_back,
+                      .send_ready = chan__queue_send_ready,
+                      .recv_ready = chan__queue_recv_ready},
+    [CHAN_CALL] = {.put = chan__call_put,
+                   .recv = chan__no_recv,
+                   .recv_view = chan__queue_recv_view,
+                   .release = chan__call_release,
+                   .give_back = chan__queue_give_back,
+                   .send_ready = chan__queue_send_ready,
+                   .recv_ready = chan__queue_recv_ready},
 };
 
 const struct kind *chan__kind(const struct chan *ch)

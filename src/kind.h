@@ -64,6 +64,13 @@ struct kind {
     int (*spare)(struct chan_sender *tx, struct held *out);
 };
 
+/* Of all kinds (send.c), on a handle that has been entered: send a copy or a loan, by the kind's put. */
+int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns);
+int chan__commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns);
+
+/* The hold of an open view (recv.c); false if it is none. */
+bool chan__find_view(const struct chan_receiver *rx, const struct chan_view *view, struct held *out);
+
 /* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
 const struct kind *chan__kind(const struct chan *ch);
 
@@ -104,6 +111,19 @@ int chan__broadcast_attached(struct chan_receiver *rx);
 int chan__sending_check_open(struct chan_sender *tx);
 int chan__sending_compose(struct sending *op);
 bool chan__sending_heads_a_batch(const struct sending *op);
+/* oneshots (send.c): queues of one message, whose sending closes them */
+int chan__oneshot_put(void *sending);
+
+/* calls (call.c, answer.c): requests queue up like messages */
+int chan__call_put(void *sending);
+int chan__call_release(struct chan_receiver *rx, struct chan_view *view);
+void chan__call_end_all(struct chan_sender *tx); /* the caller leaves */
+void chan__call_refuse_all(
+    struct chan_receiver *rx); /* the server leaves: what is not to be delivered again */
+
+/* operations that a kind does not have (kind.c): -EOPNOTSUPP */
+int chan__no_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, int64_t deadline_ns,
+                  uint32_t *unannounced);
 
 /* watches (watch_send.c, watch_recv.c) */
 int chan__watch_put(void *sending);

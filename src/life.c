@@ -14,11 +14,23 @@
 #include <limits.h>
 #include <unistd.h>
 
+/* Those who wait for answers, each on an event of its own. */
+static void wake_callers(struct chan *ch)
+{
+    const struct segment *s = &ch->segment;
+    for (uint32_t number = 0; s->g.kind == CHAN_CALL && number < s->g.endpoints; number++) {
+        atomic_u32 *event = &seg_record(s, number)->own.call.reply_event;
+        if (chan__event_has_sleepers(event))
+            chan__event_notify_all(event);
+    }
+}
+
 void chan__wake_all(struct chan *ch)
 {
     chan__event_notify_all(&seg_hot(&ch->segment)->data_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->space_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->life_event);
+    wake_callers(ch);
 }
 
 /* Before a change that concerns all: see event.h. */
@@ -31,6 +43,7 @@ static void warn_all(struct chan *ch)
         chan__event_wake(&hot->space_event, INT_MAX);
     if (chan__event_has_sleepers(&hot->life_event))
         chan__event_wake(&hot->life_event, INT_MAX);
+    wake_callers(ch);
 }
 
 /* Of kinds where a receiver gets only what is sent while it is there, the side of receivers is open whenever there is

@@ -10,6 +10,7 @@
 
 #define DEFAULT_MESSAGES 64u
 #define DEFAULT_ENDPOINTS 64u
+#define ONESHOT_ENDPOINTS 4u /* its two, and room for a successor while a dead one's record is repaired */
 #define DEFAULT_HOLDS 4u
 #define DEFAULT_BUDGET (UINT64_C(64) << 20)
 #define CREATE_FLAGS (CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER)
@@ -18,20 +19,26 @@ static const struct chan_options defaults = CHAN_OPTIONS_INIT;
 
 static uint64_t messages_of(const struct chan_options *options)
 {
-    uint64_t usual = options->kind == CHAN_WATCH ? 1 : DEFAULT_MESSAGES;
+    bool one = options->kind == CHAN_WATCH || options->kind == CHAN_ONESHOT;
+    uint64_t usual = one ? 1 : DEFAULT_MESSAGES;
     return options->messages ? options->messages : usual;
 }
 
 static uint32_t endpoints_of(const struct chan_options *options)
 {
-    return options->endpoints ? options->endpoints : DEFAULT_ENDPOINTS;
+    uint32_t usual = options->kind == CHAN_ONESHOT ? ONESHOT_ENDPOINTS : DEFAULT_ENDPOINTS;
+    return options->endpoints ? options->endpoints : usual;
 }
 
 /* How many of the largest messages there should be memory for. Of a watch: the value, one that each endpoint reads
- * or writes, one for each that has just been replaced. */
+ * or writes, one for each that has just been replaced. Where a message is overwritten unread, the one that takes its
+ * place has its memory before. */
 static uint64_t messages_wanted(const struct chan_options *options)
 {
-    return options->kind == CHAN_WATCH ? 1 + 2 * (uint64_t)endpoints_of(options) : messages_of(options);
+    if (options->kind == CHAN_WATCH)
+        return 1 + 2 * (uint64_t)endpoints_of(options);
+    bool overwrites = options->kind == CHAN_BROADCAST && options->overflow == CHAN_LAG;
+    return messages_of(options) + overwrites;
 }
 
 /* The initial value has a channel of its kind, and room in it. */
@@ -58,11 +65,12 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
     if (options->size != sizeof *options || options->reserved || options->flags & ~CREATE_FLAGS ||
         options->mode & ~0777u || options->message_size > UINT64_C(1) << 40 || !initial_is_sound(options))
         return -EINVAL;
+    bool is_oneshot = options->kind == CHAN_ONESHOT;
     *g = (struct geometry){
         .kind = options->kind,
         .lifetime = options->lifetime,
-        .senders = options->senders,
-        .receivers = options->receivers,
+        .senders = is_oneshot ? CHAN_ONE : options->senders,
+        .receivers = is_oneshot ? CHAN_ONE : options->receivers,
         .messages = messages_of(options),
         .message_size = options->message_size,
         .payload_bytes =

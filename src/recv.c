@@ -200,6 +200,12 @@ static inline int receive_copy(struct chan_receiver *rx, void *buffer, size_t ca
     return chan__kind(ch)->recv(rx, buffer, capacity, size, deadline_ns, unannounced);
 }
 
+static void note_end(struct chan_receiver *rx, int result)
+{
+    if (result == -EPIPE)
+        rx->ended = true;
+}
+
 static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                       int64_t deadline_ns)
 {
@@ -211,6 +217,8 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
     result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
     if (!result)
         chan__recv_returns(rx, 1);
+    else
+        note_end(rx, result);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -263,6 +271,7 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
             chan__recv_announce(rx, &unannounced);
     }
     chan__recv_announce(rx, &unannounced);
+    note_end(rx, result);
     if (received) {
         rx->lag_untold = result == -EOVERFLOW;
         rx->deliveries = deliveries;
@@ -447,6 +456,7 @@ static int recv_view_until(struct chan_receiver *rx, struct chan_view *view, int
         return result;
     result = chan__is_queue(rx->handle.chan) ? chan__queue_recv_view(rx, view, deadline_ns)
                                              : chan__kind(rx->handle.chan)->recv_view(rx, view, deadline_ns);
+    note_end(rx, result);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -473,7 +483,7 @@ int chan_recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64
 
 /* The block of an open view; false if it is none. view->hold is the hold cell + 1, so that a zeroed view is
  * no view. Its address tells it from other receivers' views. */
-static bool find_view(const struct chan_receiver *rx, const struct chan_view *view, struct held *out)
+bool chan__find_view(const struct chan_receiver *rx, const struct chan_view *view, struct held *out)
 {
     uint32_t first = segment_of(rx)->g.role_cells;
     if (view->hold <= first || view->hold > 2 * first ||
@@ -486,7 +496,7 @@ static bool find_view(const struct chan_receiver *rx, const struct chan_view *vi
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
 {
     struct held held;
-    if (!find_view(rx, view, &held))
+    if (!chan__find_view(rx, view, &held))
         return -EINVAL;
     struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
     rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
@@ -501,7 +511,7 @@ int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view)
 {
     struct handle *h = &rx->handle;
     struct held held;
-    if (!find_view(rx, view, &held))
+    if (!chan__find_view(rx, view, &held))
         return -EINVAL;
     atomic_u32 *event = &seg_hot(segment_of(rx))->data_event;
     store_relaxed(&held.block->deliveries, load_relaxed(&held.block->deliveries) - 1);
@@ -543,6 +553,11 @@ int chan_give_back(struct chan_receiver *rx, struct chan_view *view)
 uint32_t chan_receiver_deliveries(const struct chan_receiver *rx)
 {
     return rx->deliveries;
+}
+
+int chan_receiver_is_terminated(const struct chan_receiver *rx)
+{
+    return rx->ended || (rx->handle.chan->segment.g.kind == CHAN_ONESHOT && rx->deliveries);
 }
 
 void chan__discard_all(struct handle *h)

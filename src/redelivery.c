@@ -216,6 +216,8 @@ int chan_receiver_set_dead_letters(struct chan_receiver *rx, struct chan_sender 
     uint8_t own[16], other[16];
     if (!rx)
         return -EINVAL;
+    if (rx->handle.chan->segment.g.kind == CHAN_CALL)
+        return -EOPNOTSUPP; /* a request delivered too often ends its call */
     int result = chan__handle_enter(&rx->handle);
     if (result)
         return result;

@@ -135,9 +135,8 @@ bool chan__sending_heads_a_batch(const struct sending *op)
     return heads_a_batch(op);
 }
 
-int chan__queue_put(void *sending)
+static inline int put_into_ring(struct sending *op, int (*put)(struct party *, const struct held *))
 {
-    struct sending *op = sending;
     struct party *party = &op->tx->handle.endpoint.party;
     int result = check_open(op->tx);
     if (!result && !op->has_memory) {
@@ -153,7 +152,7 @@ int chan__queue_put(void *sending)
     atomic_u32 *event = &seg_hot(party->segment)->data_event;
     if (heads_a_batch(op) && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
         chan__event_wake(event, 1);
-    result = chan__ring_put(party, &op->spare);
+    result = put(party, &op->spare);
     if (result)
         return result;
     store_relaxed(&party->record->sent_bytes, load_relaxed(&party->record->sent_bytes) + op->size);
@@ -162,6 +161,16 @@ int chan__queue_put(void *sending)
     else
         chan__event_notify(event, 1);
     return 0;
+}
+
+int chan__queue_put(void *sending)
+{
+    return put_into_ring(sending, chan__ring_put);
+}
+
+int chan__oneshot_put(void *sending)
+{
+    return put_into_ring(sending, chan__ring_put_last);
 }
 
 /* Full at one place twice: a place that had become free in between would still be, or the next sender's would be
@@ -222,6 +231,11 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
     if (result && !(batch && result == -EAGAIN)) /* a batch may go on to wait */
         count_refusal(tx, result);
     return result;
+}
+
+int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
+{
+    return send_copy(tx, data, size, deadline_ns, NULL);
 }
 
 static int send_until(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
@@ -410,6 +424,14 @@ static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t si
     return result;
 }
 
+int chan__commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
+{
+    int result = commit_loan(tx, loan, size, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
+    return result;
+}
+
 static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
 {
     if (!tx || !loan)
@@ -417,9 +439,7 @@ static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t s
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = commit_loan(tx, loan, size, deadline_ns);
-    if (result)
-        count_refusal(tx, result);
+    result = chan__commit_loan(tx, loan, size, deadline_ns);
     chan__handle_leave(&tx->handle);
     return result;
 }

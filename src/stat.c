@@ -60,6 +60,19 @@ static void add_metrics(const struct segment *s, struct chan_stat *out)
     }
 }
 
+static void add_calls(const struct segment *s, struct chan_stat *out)
+{
+    if (s->g.kind != CHAN_CALL)
+        return;
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        const struct seg_call *call = &seg_record(s, number)->own.call;
+        out->answered += load_acquire(&call->answered);
+        out->finished += load_relaxed(&call->finished);
+    }
+    out->calls_open = chan__reply_total(s, REPLY_AWAITED);
+    out->answers_unread = chan__reply_total(s, REPLY_ANSWERED);
+}
+
 /* Receives of a broadcast are many to a message: none is derived from another count. */
 static void add_broadcast_counters(const struct segment *s, struct chan_stat *out)
 {
@@ -127,6 +140,7 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
         .unlinked = object.st_nlink == 0,
         .resident_bytes = (uint64_t)object.st_blocks * 512,
     };
+    add_calls(s, &stat);
     struct cursor head;
     int result = s->g.kind == CHAN_WATCH ? 0 : find_queued(s, &head, &stat.queued);
     if (result)

@@ -113,9 +113,16 @@ static int sleep_once(struct handle *h, uint32_t waits_for, uint32_t key, int64_
 atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for)
 {
     struct seg_hot *hot = seg_hot(&h->chan->segment);
-    if (waits_for == CHAN_WAITS_FOR_CLOSE)
+    switch (waits_for) {
+    case CHAN_WAITS_FOR_ANSWER:
+        return &h->endpoint.party.record->own.call.reply_event;
+    case CHAN_WAITS_FOR_CLOSE:
         return &hot->life_event;
-    return waits_for == CHAN_WAITS_FOR_SPACE ? &hot->space_event : &hot->data_event;
+    case CHAN_WAITS_FOR_SPACE:
+        return &hot->space_event;
+    default:
+        return &hot->data_event;
+    }
 }
 
 /* Looked at between preparing to sleep and sleeping, like the attempt: chan__cancel() raises the event
@@ -156,15 +163,14 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
     return result;
 }
 
-int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+int chan__wait_patiently(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
+                         int64_t deadline_ns)
 {
     int result = -EAGAIN;
     if (h->spinning != SPIN_NEVER)
         result = spin(h, attempt, operation);
     if (result == -EAGAIN)
-        result = sleep_until(
-            h, h->endpoint.role == CHAN_ROLE_SENDER ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE, attempt,
-            operation, deadline_ns);
+        result = sleep_until(h, waits_for, attempt, operation, deadline_ns);
     return result;
 }
 

@@ -22,6 +22,9 @@ struct chan;
 #define CHAN_QUEUE 0u     /* bounded FIFO queue; each message goes to exactly one receiver */
 #define CHAN_BROADCAST 1u /* each message goes to every receiver there is: shmchan/broadcast.h */
 #define CHAN_WATCH 2u     /* the latest value; every receiver sees it (shmchan/watch.h) */
+#define CHAN_ONESHOT                                                                                         \
+    3u               /* one message, from the one sender to the one receiver; sending it closes the channel */
+#define CHAN_CALL 4u /* queue of requests, each of which is answered to the endpoint that sent it: call.h */
 
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u
@@ -60,15 +63,15 @@ struct chan;
 #define CHAN_UNSEALED 0x40u
 
 struct chan_options {
-    uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
-    uint32_t kind;           /* CHAN_QUEUE ... */
-    uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64. Of a watch: 1, or 0 for that */
+    uint32_t size;     /* sizeof(struct chan_options): lets the structure grow */
+    uint32_t kind;     /* CHAN_QUEUE ... */
+    uint64_t messages; /* capacity, 1 .. 2^24; 0 means 64 (CHAN_WATCH and CHAN_ONESHOT: 1, the only one) */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
     uint64_t bytes;          /* payload budget, see below; 0 means a default */
-    uint32_t endpoints;      /* most endpoints attached at once, 1 .. 1024; 0 means 64 */
+    uint32_t endpoints;      /* most endpoints attached at once, 1 .. 1024; 0 means 64 (CHAN_ONESHOT: 4) */
     uint32_t holds;          /* most loans or views that one endpoint may hold, 1 .. 63; 0 means 4 */
-    uint32_t senders;        /* CHAN_MANY or CHAN_ONE */
-    uint32_t receivers;      /* CHAN_MANY or CHAN_ONE */
+    uint32_t senders;        /* CHAN_MANY or CHAN_ONE (CHAN_ONESHOT: always CHAN_ONE) */
+    uint32_t receivers;      /* the same */
     uint32_t lifetime;       /* CHAN_EPHEMERAL or CHAN_DURABLE */
     uint32_t mode;           /* permission bits of the object, not reduced by the umask; 0 means 0600 */
     uint32_t group;          /* group of the object; CHAN_NO_GROUP leaves it */
@@ -205,7 +208,8 @@ CHAN_API uint32_t chan_senders(const struct chan *ch); /* attached now, the dead
 CHAN_API uint32_t chan_receivers(const struct chan *ch);
 CHAN_API uint32_t chan_weak_senders(const struct chan *ch); /* not among the senders */
 
-/* closed: shut down, or (ephemeral) a side is disconnected: no further message will be accepted. A side that has
+/* closed: shut down, or (ephemeral) a side is disconnected, or (CHAN_ONESHOT) sent: no further message
+ * will be accepted. A side that has
  * the asker is not disconnected; so to a sender it means that nobody will receive, and to a receiver that nobody
  * will send, though messages may be left. drained: closed, and no message is left to receive or in a receiver's
  * hands. Since 0.1. */

@@ -60,7 +60,8 @@ struct chan_stat {
     uint64_t refused_full;   /* -EAGAIN */
     uint64_t refused_late;   /* -ETIMEDOUT */
     uint64_t refused_closed; /* -EPIPE */
-    /* How often, and how long in all, senders slept for want of room and receivers for want of messages. */
+    /* How often, and how long in all, senders slept for want of room, and receivers for want of messages or (CHAN_CALL)
+     * callers for answers. */
     uint64_t send_waits;
     int64_t send_waited_ns;
     uint64_t recv_waits;
@@ -70,6 +71,10 @@ struct chan_stat {
     uint64_t given_back; /* times that a message came back, also from receivers that closed with it in hand */
     uint64_t units_reclaimed; /* payload units of loans, and of releases cut short */
     uint64_t lagged;          /* broadcast: messages that receivers were told to have missed, in all */
+    uint64_t answered;        /* CHAN_CALL: requests answered */
+    uint64_t finished;        /* of which the callers have read that many */
+    uint64_t calls_open;      /* calls that wait for their answer now */
+    uint64_t answers_unread;  /* answers that wait for their callers now */
 };
 
 CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
@@ -87,7 +92,8 @@ CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
 #define CHAN_WAITS_FOR_NOTHING 0u
 #define CHAN_WAITS_FOR_MESSAGE 1u
 #define CHAN_WAITS_FOR_SPACE 2u
-#define CHAN_WAITS_FOR_CLOSE 3u /* chan_wait_closed() */
+#define CHAN_WAITS_FOR_CLOSE 3u  /* chan_wait_closed() */
+#define CHAN_WAITS_FOR_ANSWER 4u /* CHAN_CALL */
 
 struct chan_endpoint_stat {
     uint32_t size; /* in: sizeof(struct chan_endpoint_stat) */

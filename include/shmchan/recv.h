@@ -33,6 +33,10 @@ CHAN_API CHAN_MUST_USE int chan_recv_until(struct chan_receiver *rx, void *buffe
  * > 1: it is redelivered. Of a batch, the highest. 0: nothing was received yet. Since 0.1. */
 CHAN_API CHAN_MUST_USE uint32_t chan_receiver_deliveries(const struct chan_receiver *rx);
 
+/* 1 once a receive has told this receiver that nothing will come any more (-EPIPE) or, of a CHAN_ONESHOT, has
+ * returned its message; else 0: also while the end is there but no receive has said so. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_receiver_is_terminated(const struct chan_receiver *rx);
+
 /* Wait for one message, then receive what is there, at most `count`, one into each iovec, whose iov_len is
  * set to the message's length. Returns how many. -EMSGSIZE if the first does not fit its iovec (whose
  * iov_len then tells what is needed); a later one that does not fit ends the batch before it. count 0

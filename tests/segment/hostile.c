@@ -3,6 +3,7 @@
  * crashes. */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,78 @@ static int64_t be_receiver(void *argument)
     return received;
 }
 
+static int64_t be_caller(void *argument)
+{
+    const struct stage *stage = argument;
+    static unsigned char bytes[9000];
+    int64_t answered = 0;
+    unsigned seed = (unsigned)getpid();
+    while (chan_now() < stage->end) {
+        struct chan_sender *tx;
+        int result = chan_attach_sender(stage->ch, 0, &tx);
+        expect_documented(result);
+        if (result < 0)
+            continue;
+        for (int i = 0; i < 200 && chan_now() < stage->end; i++) {
+            int64_t start = chan_now();
+            struct chan_ticket ticket = {0};
+            size_t size = (size_t)rand_r(&seed) % sizeof bytes, got = 0;
+            if (i % 3) {
+                result = chan_call_timeout(tx, bytes, size, bytes, sizeof bytes, &got, CALL_NS);
+            } else {
+                result = chan_call_start_timeout(tx, bytes, size, &ticket, CALL_NS);
+                if (result == 0)
+                    result = chan_try_call_finish(tx, &ticket, bytes, sizeof bytes, &got);
+                if (result < 0)
+                    (void)chan_call_cancel(tx, &ticket);
+            }
+            expect(result < 0 || got <= sizeof bytes);
+            expect_documented(result);
+            expect_in_time(start);
+            answered += result == 0;
+            if (result == -EPIPE || result == -EBADMSG)
+                break;
+        }
+        chan_close_sender(tx);
+    }
+    return answered;
+}
+
+static int64_t be_server(void *argument)
+{
+    const struct stage *stage = argument;
+    static unsigned char bytes[9000];
+    int64_t served = 0;
+    unsigned seed = (unsigned)getpid();
+    while (chan_now() < stage->end) {
+        struct chan_receiver *rx;
+        int result = chan_attach_receiver(stage->ch, 0, &rx);
+        expect_documented(result);
+        if (result < 0)
+            continue;
+        for (int i = 0; i < 200 && chan_now() < stage->end; i++) {
+            int64_t start = chan_now();
+            struct chan_view view;
+            result = chan_recv_view_timeout(rx, &view, CALL_NS);
+            if (result == 0) {
+                expect(view.size <= sizeof bytes);
+                memcpy(bytes, view.data, view.size);
+                size_t size = (size_t)rand_r(&seed) % sizeof bytes;
+                result = i % 4 ? chan_reply_timeout(rx, &view, bytes, size, CALL_NS) : -EAGAIN;
+                served += result == 0;
+                if (view.data)
+                    expect_documented(chan_release(rx, &view));
+            }
+            expect_documented(result);
+            expect_in_time(start);
+            if (result == -EBADMSG)
+                break;
+        }
+        chan_close_receiver(rx);
+    }
+    return served;
+}
+
 static int64_t be_onlooker(void *argument)
 {
     const struct stage *stage = argument;
@@ -221,8 +294,10 @@ static void play_in(uint32_t kind, uint32_t overflow, size_t from, size_t bytes,
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
     struct stage stage = {.kind = kind, .scribble_from = from, .scribble_bytes = bytes};
-    static int64_t (*const parts[])(void *) = {be_sender,   be_sender,   be_receiver,
-                                               be_receiver, be_onlooker, be_hostile};
+    bool calls = kind == CHAN_CALL;
+    int64_t (*const sender)(void *) = calls ? be_caller : be_sender;
+    int64_t (*const receiver)(void *) = calls ? be_server : be_receiver;
+    int64_t (*const parts[])(void *) = {sender, sender, receiver, receiver, be_onlooker, be_hostile};
     enum { PARTS = sizeof parts / sizeof *parts };
     struct child children[PARTS];
     options.kind = kind;
@@ -293,6 +368,13 @@ static void test_scribbling_over_a_watch_crashes_and_hangs_nobody(void)
     play(CHAN_WATCH, 1024, 16384, 0, 3);
 }
 
+static void test_scribbling_over_calls_crashes_and_hangs_nobody(void)
+{
+    play_in(CHAN_CALL, CHAN_LAG, 0, ALL, 0, 3);
+    play_in(CHAN_CALL, CHAN_LAG, 4096, 12288, 0, 4);
+    play_in(CHAN_CALL, CHAN_LAG, 4096, 12288, CHAN_NO_KEEPER, 3);
+}
+
 int main(int argc, char **argv)
 {
     static const struct plain_case cases[] = {
@@ -302,6 +384,7 @@ int main(int argc, char **argv)
         PLAIN(test_scribbling_without_keepers_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_over_a_broadcast_crashes_and_hangs_nobody, 40),
         PLAIN(test_scribbling_over_a_watch_crashes_and_hangs_nobody, 30),
+        PLAIN(test_scribbling_over_calls_crashes_and_hangs_nobody, 60),
         PLAIN(test_scribbling_over_the_header_hurts_no_one_who_is_attached, 30),
     };
     return suite_run_plain("hostile", cases, sizeof cases / sizeof *cases, argc, argv);

@@ -37,7 +37,7 @@ static void set_record(const struct segment *s, uint32_t number, uint64_t steps)
     store_relaxed(&record->status, status_word(generations - 1 - steps, 0, RECORD_FREE));
     store_relaxed(&record->deaths, (generations - 1 - steps) << DEATHS_BITS);
     store_relaxed(&record->units_reclaimed, (generations - 1 - steps) << UNITS_RECLAIMED_BITS);
-    for (uint32_t hold = 0; hold < 2 * s->g.role_cells; hold++)
+    for (uint32_t hold = 0; hold < s->g.record_cells; hold++)
         set_turn(&s->g, &record->holds[hold], last_turn(&s->g) - 3 - 4 * steps);
 }
 
@@ -46,7 +46,7 @@ static void set_block(const struct segment *s, uint64_t number, uint64_t steps)
     struct seg_block *block = seg_block(s, number);
     uint64_t sequences = UINT64_C(1) << (64 - OWNER_RECORD_BITS);
     /* Block i is still in cell i. Those in the ring may have been anybody's. */
-    uint64_t record = number < s->g.messages ? 0 : (number - s->g.messages) / (2 * s->g.role_cells);
+    uint64_t record = number < s->g.messages ? 0 : (number - s->g.messages) / s->g.record_cells;
     store_relaxed(&block->owner, (sequences - 1 - steps) << OWNER_RECORD_BITS | record);
     store_relaxed(&block->extent_tag, UINT32_MAX - (uint32_t)steps);
 }

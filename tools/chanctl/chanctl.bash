@@ -11,7 +11,7 @@ _chanctl() {
 
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        options="create ls stat send recv tap drain shutdown rm clean doctor repair check watch --help --version"
+        options="create ls stat send recv call serve watch tap drain shutdown rm clean doctor repair check --help --version"
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
         return
     fi
@@ -21,7 +21,7 @@ _chanctl() {
         return
         ;;
     --kind)
-        mapfile -t COMPREPLY < <(compgen -W "queue broadcast watch" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "queue broadcast watch oneshot call" -- "$word")
         return
         ;;
     --overflow)
@@ -39,6 +39,8 @@ _chanctl() {
     stat) options="--json --watch" ;;
     send) options="$shape $framing --count --timeout --shutdown-at-eof --create --any-owner" ;;
     recv) options="$shape $framing --count --timeout --no-wait --ack --dead-letters --create --any-owner" ;;
+    call) options="--timeout --any-owner" ;;
+    serve) options="$shape --count --create --any-owner" ;;
     tap) options="--follow --count --hex --limit --json" ;;
     watch) options="$framing --count --timeout --any-owner" ;;
     drain | check) options="--quiet" ;;

@@ -12,9 +12,9 @@
 #include "report.h"
 
 static const struct command *const commands[] = {
-    &create_command, &ls_command,     &stat_command,     &send_command,  &recv_command,
-    &tap_command,    &drain_command,  &shutdown_command, &rm_command,    &clean_command,
-    &doctor_command, &repair_command, &check_command,    &watch_command,
+    &create_command, &ls_command,     &stat_command,   &send_command,  &recv_command,     &call_command,
+    &serve_command,  &watch_command,  &tap_command,    &drain_command, &shutdown_command, &rm_command,
+    &clean_command,  &doctor_command, &repair_command, &check_command,
 };
 
 static void show_help(void)

@@ -49,7 +49,7 @@ enum channel_option {
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
-    "  --kind KIND           queue, broadcast (everybody gets every message), watch (the latest value)\n"    \
+    "  --kind KIND           queue, broadcast, watch (the latest value), oneshot, call (queue)\n"            \
     "  --overflow lag|block  broadcast: slow receivers miss messages, or senders wait for them (lag)\n"      \
     "  --messages N          capacity (64; of a watch 1)\n"                                                  \
     "  --message-size BYTES  largest message (4K)\n"                                                         \

@@ -16,6 +16,8 @@ extern const struct command ls_command;
 extern const struct command stat_command;
 extern const struct command send_command;
 extern const struct command recv_command;
+extern const struct command call_command;
+extern const struct command serve_command;
 extern const struct command tap_command;
 extern const struct command drain_command;
 extern const struct command shutdown_command;

@@ -31,8 +31,8 @@ static const struct failure failures[] = {
      "create it with more --endpoints, or end some: see 'chanctl stat'"},
     {-EBUSY, CODE_NO_ROOM, "the only seat of this side is taken, or the object is being replaced",
      "wait for its holder to leave: see 'chanctl stat'"},
-    {-EOPNOTSUPP, CODE_OTHER, "the file system of the channel directory cannot hold channels",
-     "set SHMCHAN_DIR to a directory on a tmpfs"},
+    {-EOPNOTSUPP, CODE_OTHER, "this kind of channel cannot do that, or its directory cannot hold channels",
+     "see the kind with 'chanctl ls'; set SHMCHAN_DIR to a directory on a tmpfs"},
 };
 
 const struct failure *failure_of(int error)

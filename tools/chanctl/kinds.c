@@ -9,9 +9,8 @@
 #include "arguments.h"
 
 static const char *const names[] = {
-    [CHAN_QUEUE] = "queue",
-    [CHAN_BROADCAST] = "broadcast",
-    [CHAN_WATCH] = "watch",
+    [CHAN_QUEUE] = "queue",     [CHAN_BROADCAST] = "broadcast", [CHAN_WATCH] = "watch",
+    [CHAN_ONESHOT] = "oneshot", [CHAN_CALL] = "call",
 };
 #define KINDS (sizeof(names) / sizeof(names[0]))
 

@@ -88,6 +88,14 @@ static void put_queue(struct json *json, const struct look *look)
         json_signed(json, "unaccounted", unaccounted(look));
     }
     json_close(json);
+    if (look->options.kind != CHAN_CALL)
+        return;
+    json_open_object(json, "calls");
+    json_unsigned(json, "answered", stat->answered);
+    json_unsigned(json, "finished", stat->finished);
+    json_unsigned(json, "open", stat->calls_open);
+    json_unsigned(json, "answers_unread", stat->answers_unread);
+    json_close(json);
 }
 
 static void put_metrics(struct json *json, const struct chan_stat *stat)

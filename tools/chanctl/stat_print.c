@@ -35,6 +35,8 @@ const char *waits_for(const struct chan_endpoint_stat *endpoint)
         return "space";
     case CHAN_WAITS_FOR_CLOSE:
         return "end";
+    case CHAN_WAITS_FOR_ANSWER:
+        return "answer";
     default:
         return "nothing";
     }
@@ -114,6 +116,10 @@ static void print_queue(const struct look *look)
                " of those received in calls that are running now, or whose process died in them: "
                "these may be lost\n",
                stat->unreturned);
+    if (look->options.kind == CHAN_CALL)
+        printf("calls      %" PRIu64 " answered, %" PRIu64 " answers read; %" PRIu64
+               " wait for an answer, %" PRIu64 " answers wait to be read\n",
+               stat->answered, stat->finished, stat->calls_open, stat->answers_unread);
     if (difference == 0)
         printf("conserved  yes: sent = received + discarded + dead-lettered + held + to deliver again + "
                "queued\n");

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Calls from the shell: answers, commands that fail, servers that are killed; and oneshots.
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "$0")/setup.bash"
+
+check "a call is answered by a command"
+chanctl create ch --kind call
+start "$CHANCTL" serve ch tr a-z A-Z
+same "$(chanctl call ch 'hello there' --timeout 20)" 'HELLO THERE'
+same "$(printf 'from\nstandard input' | chanctl call ch --timeout 20)" "$(printf 'FROM\nSTANDARD INPUT')"
+same "$(chanctl call ch '' --timeout 20)" ''
+same "$(field ch '["kind"]')" call
+same "$(field ch '["calls"]["answered"]')" 3
+chanctl stat ch | grep -q '3 answered, 3 answers read'
+chanctl shutdown ch
+
+check "a command that fails gives no answer, and the next request gets one"
+chanctl create failing --kind call
+start "$CHANCTL" serve failing sh -c 'read -r line; test "$line" = good && echo fine'
+expect_error 6 failing chanctl call failing bad --timeout 20
+same "$(printf 'good\n' | chanctl call failing --timeout 20)" fine
+chanctl shutdown failing
+
+check "a caller without a server gives up, and one whose server is killed learns of it"
+chanctl create slow --kind call
+expect_error 5 slow chanctl call slow hello --timeout 0.05
+chanctl create deadly --kind call
+# shellcheck disable=SC2016 # the command's parent is the server
+start "$CHANCTL" serve deadly sh -c 'kill -KILL $PPID'
+disown "$pid" # bash would tell of its end, where the next command's errors are looked at
+expect_error 6 deadly chanctl call deadly hello --timeout 20
+
+check "a oneshot takes one message"
+chanctl create once --kind oneshot
+printf 'the value\n' | chanctl send once
+expect 6 chanctl send once <<<more
+same "$(chanctl recv once)" 'the value'
+expect_error 2 create chanctl create broken --kind bucket
