@@ -14,7 +14,7 @@
  *   GIVEN      chan__orphans_give_back() clears        -> chan__orphans_next_in() loads it: the ORPHAN cells
  *              gives_back
  *   REDELIVER  exchange() CASes an ORPHAN cell         -> its owner finds a spare there: the owner word
- *   REPLY      chan__exchange_reply() CASes a reply cell -> the caller's load of it: the answer's bytes; and a CAS that
+ *   REPLY      chan__reply_answer() CASes a reply cell -> the caller's load of it: the answer's bytes; and a CAS that
  *              refuses, or AWAITs
  *   CLEARED    change() CASes a reply cell to IDLE      -> chan__decide()'s load of it: the owner word before it
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it

@@ -113,6 +113,7 @@ int chan__geometry_complete(struct geometry *g)
     g->block_bits = bits_for(g->blocks + 1);
     g->index_bits = bits_for(g->messages);
     g->seal = UINT64_C(1) << g->block_bits;
+    g->sent_seal = g->kind == CHAN_ONESHOT ? g->seal : 0;
     g->block_mask = g->seal - 1;
     g->turn_unit = g->seal << 1;
     return g->total_bytes <= TOTAL_MAX ? 0 : -EFBIG;

@@ -261,6 +261,7 @@ struct geometry {
     unsigned index_bits; /* of a hint, for the cell's index */
     uint64_t block_mask; /* those block_bits */
     uint64_t seal;       /* the bit above them */
+    uint64_t sent_seal;  /* what sending adds to a cell's word: of a oneshot the seal, else nothing */
     uint64_t turn_unit;  /* the bit above that: one turn */
 };
 

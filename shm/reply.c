@@ -128,7 +128,7 @@ bool chan__reply_clear(const struct segment *s, uint32_t number, uint32_t cell, 
 
 bool chan__reply_answer(struct party *party, struct reply_to to, const struct held *spare)
 {
-    return chan__exchange_reply(party, to.cell, to.word, spare);
+    return chan__exchange(party, to.cell, to.word, spare, INTENT_ANSWER);
 }
 
 bool chan__reply_refuse(const struct segment *s, struct reply_to to)

@@ -197,8 +197,8 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
     return 0;
 }
 
-/* The exchange, whatever the cell. On the hot paths `turns`, cell_turns() of the cell, `kind`, and `seal`, which is
- * added to the new word, are constants. */
+/* The exchange, whatever the cell. On the hot paths `turns`, cell_turns() of the cell, and `kind` are
+ * constants. `seal` is added to the new word. */
 static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *cell, uint64_t old,
                             uint64_t turns, const struct held *spare, enum intent_kind kind, uint64_t seal)
 {
@@ -239,11 +239,6 @@ bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const stru
 {
     const struct segment *s = party->segment;
     return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, old, kind), spare, kind, 0);
-}
-
-bool chan__exchange_reply(struct party *party, uint32_t cell, uint64_t old, const struct held *spare)
-{
-    return exchange(party, cell, seg_cell(party->segment, cell), old, 1, spare, INTENT_ANSWER, 0);
 }
 
 OUT_OF_LINE static int walk_to_room(struct party *party, uint64_t *word)
@@ -317,7 +312,7 @@ static inline void prefetch_ahead(const struct segment *s, enum side side, struc
         prefetch_block(seg_block(s, block));
 }
 
-static inline int put(struct party *party, const struct held *spare, uint64_t seal)
+int chan__ring_put(struct party *party, const struct held *spare)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -326,7 +321,7 @@ static inline int put(struct party *party, const struct held *spare, uint64_t se
         int result = find_room(party, &word);
         if (result)
             return result;
-        if (exchange_in_ring(party, word, spare, INTENT_SEND, seal)) {
+        if (exchange_in_ring(party, word, spare, INTENT_SEND, g->sent_seal)) {
             prefetch_ahead(s, TAIL, party->cursor);
             if (step(party))
                 tell_of_tail(party);
@@ -336,16 +331,6 @@ static inline int put(struct party *party, const struct held *spare, uint64_t se
             return -EBADMSG; /* no walk would get past it */
     }
     return -EBADMSG;
-}
-
-int chan__ring_put(struct party *party, const struct held *spare)
-{
-    return put(party, spare, 0);
-}
-
-int chan__ring_put_last(struct party *party, const struct held *spare)
-{
-    return put(party, spare, party->segment->g.seal);
 }
 
 OUT_OF_LINE static int walk_to_message(struct party *party, uint64_t *word)

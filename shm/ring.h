@@ -61,9 +61,6 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
 bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                     enum intent_kind kind);
 
-/* Answer by the reply cell that holds `old`. False: as above. */
-bool chan__exchange_reply(struct party *party, uint32_t cell, uint64_t old, const struct held *spare);
-
 /* The record's counter that exchanges of a kind raise. */
 static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
 {
@@ -103,10 +100,6 @@ int chan__ring_has_room(struct party *party);
 /* Send the message in the spare block; the hold has another, spare block afterwards.
  * -EAGAIN: full. -EPIPE: sealed. -EBADMSG. */
 int chan__ring_put(struct party *party, const struct held *spare);
-
-/* Send the message and seal the sequence behind it, by one CAS; of a ring of one cell, whose next tail is the same
- * cell. */
-int chan__ring_put_last(struct party *party, const struct held *spare);
 
 /* Whether a take could succeed now: 0, or what chan__ring_take() would say. */
 int chan__ring_has_message(struct party *party);

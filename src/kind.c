@@ -36,7 +36,7 @@ static const struct kind kinds[] = {
                     .attached = chan__watch_subscribe,
                     .send_ready = chan__watch_send_ready,
                     .recv_ready = chan__watch_recv_ready},
-    [CHAN_ONESHOT] = {.put = chan__oneshot_put,
+    [CHAN_ONESHOT] = {.put = chan__queue_put,
                       .recv = chan__queue_recv,
                       .recv_view = chan__queue_recv_view,
                       .release = chan__queue_release,

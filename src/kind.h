@@ -111,8 +111,6 @@ int chan__broadcast_attached(struct chan_receiver *rx);
 int chan__sending_check_open(struct chan_sender *tx);
 int chan__sending_compose(struct sending *op);
 bool chan__sending_heads_a_batch(const struct sending *op);
-/* oneshots (send.c): queues of one message, whose sending closes them */
-int chan__oneshot_put(void *sending);
 
 /* calls (call.c, answer.c): requests queue up like messages */
 int chan__call_put(void *sending);

@@ -456,7 +456,8 @@ static int recv_view_until(struct chan_receiver *rx, struct chan_view *view, int
         return result;
     result = chan__is_queue(rx->handle.chan) ? chan__queue_recv_view(rx, view, deadline_ns)
                                              : chan__kind(rx->handle.chan)->recv_view(rx, view, deadline_ns);
-    note_end(rx, result);
+    if (result)
+        note_end(rx, result);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -483,7 +484,7 @@ int chan_recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64
 
 /* The block of an open view; false if it is none. view->hold is the hold cell + 1, so that a zeroed view is
  * no view. Its address tells it from other receivers' views. */
-bool chan__find_view(const struct chan_receiver *rx, const struct chan_view *view, struct held *out)
+static inline bool find_view(const struct chan_receiver *rx, const struct chan_view *view, struct held *out)
 {
     uint32_t first = segment_of(rx)->g.role_cells;
     if (view->hold <= first || view->hold > 2 * first ||
@@ -493,10 +494,15 @@ bool chan__find_view(const struct chan_receiver *rx, const struct chan_view *vie
            chan__payload(segment_of(rx), out->block, 0) == view->data;
 }
 
+bool chan__find_view(const struct chan_receiver *rx, const struct chan_view *view, struct held *out)
+{
+    return find_view(rx, view, out);
+}
+
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
 {
     struct held held;
-    if (!chan__find_view(rx, view, &held))
+    if (!find_view(rx, view, &held))
         return -EINVAL;
     struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
     rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
@@ -511,7 +517,7 @@ int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view)
 {
     struct handle *h = &rx->handle;
     struct held held;
-    if (!chan__find_view(rx, view, &held))
+    if (!find_view(rx, view, &held))
         return -EINVAL;
     atomic_u32 *event = &seg_hot(segment_of(rx))->data_event;
     store_relaxed(&held.block->deliveries, load_relaxed(&held.block->deliveries) - 1);

@@ -135,8 +135,9 @@ bool chan__sending_heads_a_batch(const struct sending *op)
     return heads_a_batch(op);
 }
 
-static inline int put_into_ring(struct sending *op, int (*put)(struct party *, const struct held *))
+int chan__queue_put(void *sending)
 {
+    struct sending *op = sending;
     struct party *party = &op->tx->handle.endpoint.party;
     int result = check_open(op->tx);
     if (!result && !op->has_memory) {
@@ -152,7 +153,7 @@ static inline int put_into_ring(struct sending *op, int (*put)(struct party *, c
     atomic_u32 *event = &seg_hot(party->segment)->data_event;
     if (heads_a_batch(op) && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
         chan__event_wake(event, 1);
-    result = put(party, &op->spare);
+    result = chan__ring_put(party, &op->spare);
     if (result)
         return result;
     store_relaxed(&party->record->sent_bytes, load_relaxed(&party->record->sent_bytes) + op->size);
@@ -161,16 +162,6 @@ static inline int put_into_ring(struct sending *op, int (*put)(struct party *, c
     else
         chan__event_notify(event, 1);
     return 0;
-}
-
-int chan__queue_put(void *sending)
-{
-    return put_into_ring(sending, chan__ring_put);
-}
-
-int chan__oneshot_put(void *sending)
-{
-    return put_into_ring(sending, chan__ring_put_last);
 }
 
 /* Full at one place twice: a place that had become free in between would still be, or the next sender's would be

@@ -18,7 +18,7 @@ complete_words() { # WORDS...: what the last one can become, sorted
 }
 
 check "sub-commands"
-same "$(complete_words chanctl s)" "send shutdown stat "
+same "$(complete_words chanctl s)" "send serve shutdown stat "
 same "$(complete_words chanctl --)" "--help --version "
 
 check "every sub-command of --help is completed"
