@@ -15,6 +15,10 @@
  *              gives_back
  *   REDELIVER  exchange() CASes an ORPHAN cell         -> its owner finds a spare there: the owner word
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
+ *   TICKET     chan__admission_claim() shows a claim, -> whoever draws a later one sees the claim
+ *              then a ticket is drawn for it
+ *   ENDING     grant() secures places, then looks whether the channel is shut down; a receiver sees that it is,
+ *              then looks for secured places: both sequentially consistent, so one sees the other
  *   SLEEP      chan__event_prepare() sets the sleeper bit, then looks at the ring; exchange() changes the
  *              ring, then looks at the sleeper bit: both sequentially consistent, so one sees the other
  */
@@ -38,6 +42,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks in shared memory would not su
 #define load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
 #define store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define fetch_or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
 
 static inline bool cas_seq_cst_u64(atomic_u64 *word, uint64_t old, uint64_t new)

@@ -45,7 +45,7 @@ struct seg_header {
     uint32_t endpoints;     /* records */
     uint32_t holds;         /* loans or views that an endpoint may have; one hold cell more for each role */
     uint32_t max_deliveries;
-    uint32_t reserved0;
+    uint32_t order; /* CHAN_BARGING, CHAN_FAIR */
     uint64_t inline_size; /* from here to record_bytes all follow from the fields above */
     uint64_t block_bytes;
     uint64_t blocks;
@@ -81,6 +81,11 @@ struct seg_hot {
     /* {version:32, groups:32}: bit g: a record r with r % 32 == g may have ORPHAN cells. Writer: anybody,
      * by CAS. */
     _Alignas(SEG_LINE) atomic_u64 orphans;
+    /* Fair queues (admission.h). Tickets that have been drawn; writer: whoever shows a claim, by fetch-and-add. */
+    _Alignas(SEG_LINE) atomic_u64 tickets;
+    /* Senders have had records below this. Writer: claimers of records, by CAS, upwards. */
+    atomic_u32 sender_records;
+    uint32_t reserved0;
 };
 
 #define STATE_SENDERS_SEEN UINT64_C(0x1) /* a sender has been attached */
@@ -90,6 +95,13 @@ struct seg_hot {
 #define STATE_SHUT_DOWN UINT64_C(0x10)
 #define STATE_FINISHED UINT64_C(0x20) /* ephemeral: the last endpoint is gone; to be unlinked */
 #define STATE_VERSION UINT64_C(0x10000)
+
+/* A sender's claims to places in a fair queue: admission.h. Writer: owner; `claim` also helpers, by CAS. */
+struct seg_admission {
+    atomic_u64 claim;   /* {ticket:62, state:2} */
+    atomic_u64 secured; /* it has places for so many messages: `sent` has not come to that yet */
+    atomic_u64 wanted;  /* and waits for places for so many, while the claim waits */
+};
 
 /* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any
  * repairer, by CAS. */
@@ -137,6 +149,12 @@ struct seg_record {
     atomic_u64 waited_ns;
     uint64_t reserved4[12];
 
+    /* What one kind of channel, or one order, needs beside. */
+    _Alignas(SEG_LINE) union {
+        struct seg_admission admission;
+        uint64_t reserved5[16];
+    };
+
     /* 2 x (holds + 1) cells; the first half for senders. Writer: owner (stores, from SPARE and HELD);
      * repairers and takers of orphans (CAS). */
     _Alignas(SEG_LINE) atomic_u64 holds[];
@@ -177,10 +195,12 @@ struct seg_block {
 struct geometry {
     uint32_t kind, lifetime, senders, receivers;
     uint64_t messages, message_size, payload_bytes;
-    uint32_t endpoints, holds, max_deliveries;
+    uint32_t endpoints, holds, max_deliveries, order;
     uint32_t role_cells; /* hold cells of a role: holds + 1, so that copying works while all holds are out */
     uint64_t inline_size, block_bytes, blocks, unit_bytes, units;
     uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
+    bool plain;          /* a queue whose senders come in no order */
+    bool wakes_all;      /* a place that is free may be for any of those who wait for one */
     unsigned block_bits; /* of a cell word, for the block number */
     unsigned index_bits; /* of a hint, for the cell's index */
     uint64_t block_mask; /* those block_bits */
@@ -216,6 +236,8 @@ _Static_assert(offsetof(struct seg_hot, head_hint) == 256, "hot words");
 _Static_assert(offsetof(struct seg_hot, data_event) == 384, "hot words");
 _Static_assert(offsetof(struct seg_hot, space_event) == 512, "hot words");
 _Static_assert(offsetof(struct seg_hot, orphans) == 640, "hot words");
+_Static_assert(offsetof(struct seg_hot, tickets) == 768, "hot words");
+_Static_assert(offsetof(struct seg_hot, sender_records) == 776, "hot words");
 
 _Static_assert(offsetof(struct seg_record, pid) == 8, "record");
 _Static_assert(offsetof(struct seg_record, start_time) == 16, "record");
@@ -230,7 +252,9 @@ _Static_assert(offsetof(struct seg_record, received_bytes) == 208, "record");
 _Static_assert(offsetof(struct seg_record, returned) == 232, "record");
 _Static_assert(offsetof(struct seg_record, waits_for) == 256, "record");
 _Static_assert(offsetof(struct seg_record, waiting_since_ns) == 264, "record");
-_Static_assert(offsetof(struct seg_record, holds) == 384, "record");
+_Static_assert(offsetof(struct seg_record, admission) == 384, "record");
+_Static_assert(offsetof(struct seg_record, admission.wanted) == 400, "record");
+_Static_assert(offsetof(struct seg_record, holds) == 512, "record");
 
 _Static_assert(offsetof(struct seg_block, size) == 8, "block");
 _Static_assert(offsetof(struct seg_block, sent_ns) == 16, "block");

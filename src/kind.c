@@ -3,10 +3,13 @@
 #include "src/kind.h"
 
 static const struct kind kinds[] = {
-    [CHAN_QUEUE] = {chan__queue_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release},
+    [CHAN_QUEUE] = {chan__queue_put, NULL, chan__queue_recv, chan__queue_recv_view, chan__queue_release},
 };
+
+static const struct kind fair_queue = {chan__fair_put, chan__fair_give_up, chan__queue_recv, chan__queue_recv_view,
+                                       chan__queue_release};
 
 const struct kind *chan__kind(const struct chan *ch)
 {
-    return &kinds[ch->segment.g.kind];
+    return ch->segment.g.order == CHAN_FAIR ? &fair_queue : &kinds[ch->segment.g.kind];
 }

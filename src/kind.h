@@ -20,6 +20,7 @@ struct sending {
     struct held spare;
     bool has_memory;
     struct batch *batch; /* NULL: wake a receiver at once */
+    bool claims;         /* fair: has a claim that waits for its place */
 };
 
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
@@ -35,6 +36,9 @@ struct kind {
     /* An attempt of chan__wait(): put the message of a struct sending into the channel, and tell receivers. */
     int (*put)(void *sending);
 
+    /* The waiting for that has ended without success: nothing may be left behind. NULL: nothing is. */
+    void (*give_up)(struct sending *op);
+
     /* The public calls of these names, on a handle that has been entered. `unannounced`: as in struct
      * receiving. */
     int (*recv)(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, int64_t deadline_ns,
@@ -46,6 +50,18 @@ struct kind {
 /* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
 const struct kind *chan__kind(const struct chan *ch);
 
+/* steps of sending (send.c) */
+int chan__sending_check_open(struct chan_sender *tx);
+int chan__sending_fill(struct sending *op);  /* memory and contents, unless it has them */
+int chan__sending_place(struct sending *op); /* into the ring; tell receivers */
+void chan__sending_drop(struct sending *op); /* it is not sent: the memory back, if it has any */
+int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size, struct sending *out);
+void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan);
+
+/* fair queues (fair.c) */
+int chan__fair_put(void *sending);
+void chan__fair_give_up(struct sending *op);
+
 /* queues (send.c, recv.c) */
 int chan__queue_put(void *sending);
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
@@ -53,10 +69,10 @@ int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, si
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
 
-/* Queues are what is fast: their functions are called directly, not through the table. */
+/* Queues without an order are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)
 {
-    return ch->segment.g.kind == CHAN_QUEUE;
+    return ch->segment.g.plain;
 }
 
 #endif

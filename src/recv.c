@@ -2,6 +2,7 @@
 /* Receiving: copies, batches, views; discarding. */
 #include "src/kind.h"
 
+#include "shm/admission.h"
 #include "shm/arena.h"
 #include "shm/event.h"
 #include "shm/orphans.h"
@@ -40,10 +41,10 @@ static bool others_hold_messages(struct receiving *op)
 }
 
 /* How many senders to wake for so many free places. With payload units, the one sender woken might wait for
- * units while another waits for just this cell. */
+ * units while another waits for just this cell; and where there is an order, it might be another's turn. */
 static int senders_to_wake(const struct segment *s, uint32_t places)
 {
-    return s->g.units ? INT_MAX : (int)places;
+    return s->g.wakes_all ? INT_MAX : (int)places;
 }
 
 static void announce(const struct chan_receiver *rx, uint32_t *unannounced)
@@ -82,7 +83,14 @@ static int end_or_empty(struct receiving *op, int result)
 {
     struct chan *ch = op->rx->handle.chan;
     uint64_t state = chan__life_state(ch);
-    if (result == -EAGAIN && state & STATE_SHUT_DOWN) {
+    if (result == -EAGAIN && state & STATE_SHUT_DOWN && ch->segment.g.order == CHAN_FAIR) {
+        /* Places that somebody has may still be used; once there are none, there will be no more. */
+        if (chan__admission_total(&ch->segment))
+            return -EAGAIN;
+        result = take_from_ring(op);
+        if (result == -EAGAIN)
+            result = -EPIPE;
+    } else if (result == -EAGAIN && state & STATE_SHUT_DOWN) {
         /* Whoever shut it down was killed, or stopped, before sealing the ring. */
         result = chan__ring_seal(&ch->segment);
         if (!result)

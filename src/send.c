@@ -87,25 +87,20 @@ static int describe(struct sending *op)
     return 0;
 }
 
-int chan__queue_put(void *sending)
+static inline int fill(struct sending *op)
 {
-    struct sending *op = sending;
+    int result = get_memory(op);
+    return result ? result : describe(op);
+}
+
+/* Into the ring, and tell receivers. */
+static inline int place(struct sending *op)
+{
     struct party *party = &op->tx->handle.endpoint.party;
-    int result = check_open(op->tx);
-    if (!result && !op->has_memory) {
-        if (op->size > LOOK_FIRST_BYTES)
-            result = chan__ring_has_room(party);
-        if (!result)
-            result = get_memory(op);
-        if (!result)
-            result = describe(op);
-    }
-    if (result)
-        return result;
     atomic_u32 *event = &seg_hot(party->segment)->data_event;
     if (heads_a_batch(op) && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
         chan__event_wake(event, 1);
-    result = chan__ring_put(party, &op->spare);
+    int result = chan__ring_put(party, &op->spare);
     if (result)
         return result;
     store_relaxed(&party->record->sent_bytes, load_relaxed(&party->record->sent_bytes) + op->size);
@@ -116,12 +111,56 @@ int chan__queue_put(void *sending)
     return 0;
 }
 
+int chan__queue_put(void *sending)
+{
+    struct sending *op = sending;
+    int result = check_open(op->tx);
+    if (!result && !op->has_memory) {
+        if (op->size > LOOK_FIRST_BYTES)
+            result = chan__ring_has_room(&op->tx->handle.endpoint.party);
+        if (!result)
+            result = fill(op);
+    }
+    return result ? result : place(op);
+}
+
+OUT_OF_LINE static int put_its_own_way(struct sending *op, int64_t deadline_ns)
+{
+    const struct kind *kind = chan__kind(op->tx->handle.chan);
+    int result = chan__wait(&op->tx->handle, kind->put, op, deadline_ns);
+    if (result && kind->give_up)
+        kind->give_up(op);
+    return result;
+}
+
 static inline int put(struct sending *op, int64_t deadline_ns)
 {
     struct handle *h = &op->tx->handle;
     if (chan__is_queue(h->chan))
         return chan__wait(h, chan__queue_put, op, deadline_ns);
-    return chan__wait(h, chan__kind(h->chan)->put, op, deadline_ns);
+    return put_its_own_way(op, deadline_ns);
+}
+
+/* The same steps, for others than queues without an order. */
+int chan__sending_check_open(struct chan_sender *tx)
+{
+    return check_open(tx);
+}
+
+int chan__sending_fill(struct sending *op)
+{
+    return op->has_memory ? 0 : fill(op);
+}
+
+int chan__sending_place(struct sending *op)
+{
+    return place(op);
+}
+
+void chan__sending_drop(struct sending *op)
+{
+    if (op->has_memory)
+        drop_memory(op);
 }
 
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
@@ -303,18 +342,28 @@ static bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan
            chan__payload(segment_of(tx), out->block, 0) == loan->data;
 }
 
+int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size, struct sending *out)
+{
+    *out = (struct sending){.tx = tx, .size = size, .has_memory = true};
+    if (!find_loan(tx, loan, &out->spare) || size > loan->size)
+        return -EINVAL;
+    return describe(out);
+}
+
+void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan)
+{
+    tx->handle.open &= ~hold_bit(&tx->handle, op->spare.hold);
+    *loan = (struct chan_loan){0};
+}
+
 static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
 {
-    struct sending op = {.tx = tx, .size = size, .has_memory = true};
-    if (!find_loan(tx, loan, &op.spare) || size > loan->size)
-        return -EINVAL;
-    int result = describe(&op);
+    struct sending op;
+    int result = chan__sending_loan(tx, loan, size, &op);
     if (!result)
         result = put(&op, deadline_ns);
-    if (!result) {
-        tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
-        *loan = (struct chan_loan){0};
-    }
+    if (!result)
+        chan__sending_end_loan(tx, &op, loan);
     return result;
 }
 
@@ -360,8 +409,7 @@ int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
     struct sending op = {.tx = tx};
     if (find_loan(tx, loan, &op.spare)) {
         drop_memory(&op);
-        tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
-        *loan = (struct chan_loan){0};
+        chan__sending_end_loan(tx, &op, loan);
     } else {
         result = -EINVAL;
     }
