@@ -6,7 +6,7 @@
  * exchange happened can be told from outside (s_eff below). An event is a number that a waker raises; event.pml has
  * the rest of that.
  *
- * Senders play scripts: 1 send, waiting; 2 try to send; 3 reserve 1, waiting, and send on it; 4 the same, but release
+ * Senders play scripts, base 8, lowest digit first: 1 send, waiting; 2 try to send; 3 reserve 1, waiting, and send on it; 4 the same, but release
  * it; 5 reserve 2, waiting, send one, release the other; 6 as 1, may give up while it waits. */
 
 #ifndef N
@@ -96,13 +96,14 @@ byte deaths = DEATHS, stops = STOPS;
 #define FORGET  op = 0; r = 0; a = 0; st = 0; s = 0; h = 0; t = 0; k = 0; sum = 0; at = 0; seen = 0; issued = 0; again = 0; \
 		key = 0; wasfull = 0; isfull = 0; mine = 0
 #define MORTAL \
-	:: atomic { deaths > 0 -> deaths--; dead[p] = 1; waits[p] = 0; FORGET; goto gone } \
-	:: atomic { stops > 0 -> stops--; halted[p] = 1; waits[p] = 0; FORGET; goto gone }
+	:: atomic { deaths > 0 -> deaths--; dead[p] = 1; waits[p] = 0; FORGET; script = 0; goto gone } \
+	:: atomic { stops > 0 -> stops--; halted[p] = 1; waits[p] = 0; FORGET; script = 0; goto gone }
 
 #define TRIES   (op == 2)
 
-proctype Sender(byte p; byte op; bit comes)
+proctype Sender(byte p; byte script; bit comes)
 {
+	byte op;
 	byte r, a, st, s, h, t, k, sum, at, seen, issued, key, mine;
 	bit again, wasfull, isfull;
 
@@ -121,6 +122,7 @@ end:		atomic { status[p] % 2 == 0 && dead[p] };
 	fi;
 
 	/* ---- the claim ---- */
+next:	atomic { op = script % 8; script = script / 8; if :: op == 0 -> goto gone :: else fi }
 	k = (op == 5 -> 2 : 1);
 	if
 	:: atomic { wanted[p] = secured[p] + k }
@@ -177,17 +179,12 @@ scan:
 	fi;
 counts:
 #endif
-#ifndef BREAK_ORDER
 #ifndef BREAK_UNCOUNTED                                 /* counted when the counter says so */
 	s = S_EFF(r);
 #else
 	s = sent[r];
 #endif
 	h = secured[r];
-#else
-	h = secured[r];                                 /* first what it has, then what it has sent of that */
-	s = S_EFF(r);
-#endif
 	atomic {
 		if :: status[r] != st || adm[r] != a -> s = 0; h = 0; goto scan :: else fi;
 		if
@@ -231,8 +228,8 @@ look:
 	if
 	:: atomic { space != key -> waits[p] = 0; goto attempt }
 	:: atomic { op == 6 -> waits[p] = 0; goto withdraw }
-	:: atomic { deaths > 0 -> deaths--; dead[p] = 1; waits[p] = 0; FORGET; goto gone }
-	:: atomic { stops > 0 -> stops--; halted[p] = 1; waits[p] = 0; FORGET; goto gone }
+	:: atomic { deaths > 0 -> deaths--; dead[p] = 1; waits[p] = 0; FORGET; script = 0; goto gone }
+	:: atomic { stops > 0 -> stops--; halted[p] = 1; waits[p] = 0; FORGET; script = 0; goto gone }
 	fi;
 
 grant:
@@ -293,7 +290,7 @@ freed:
 	MORTAL
 	fi;
 #endif
-done:	atomic { FORGET }
+done:	atomic { FORGET; goto next }
 gone:	skip
 }
 

@@ -74,6 +74,9 @@ static inline void prefetch_for_write(const void *address)
 #endif
 }
 
+/* For what the hot paths always need, however many others use it. */
+#define ALWAYS_INLINE __attribute__((always_inline)) inline
+
 /* For what the hot paths seldom need: kept out of their registers. */
 #define OUT_OF_LINE __attribute__((noinline, cold))
 

@@ -13,7 +13,7 @@ int chan__fair_secure(struct chan_sender *tx, uint64_t places, bool *claims);
 void chan__fair_release(struct chan_sender *tx, uint64_t places);
 void chan__fair_withdraw(struct chan_sender *tx);
 
-/* Send on a place of one's own. -EPIPE: there are no receivers any more. */
+/* Send what has been filled in on a place of one's own. -EPIPE: there are no receivers any more. */
 int chan__fair_place(struct sending *op);
 
 #endif

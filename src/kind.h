@@ -21,6 +21,7 @@ struct sending {
     bool has_memory;
     struct batch *batch; /* NULL: wake a receiver at once */
     bool claims;         /* fair: has a claim that waits for its place */
+    bool has_place;      /* fair: has the place, and may use it after a shutdown */
 };
 
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
@@ -53,7 +54,6 @@ const struct kind *chan__kind(const struct chan *ch);
 /* steps of sending (send.c) */
 int chan__sending_check_open(struct chan_sender *tx);
 int chan__sending_fill(struct sending *op);  /* memory and contents, unless it has them */
-int chan__sending_place(struct sending *op); /* into the ring; tell receivers */
 void chan__sending_drop(struct sending *op); /* it is not sent: the memory back, if it has any */
 int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size, struct sending *out);
 void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan);
@@ -63,7 +63,7 @@ int chan__fair_put(void *sending);
 void chan__fair_give_up(struct sending *op);
 
 /* queues (send.c, recv.c) */
-int chan__queue_put(void *sending);
+__attribute__((noinline)) int chan__queue_put(void *sending); /* whole: not split for its further callers */
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);

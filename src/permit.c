@@ -83,22 +83,12 @@ uint64_t chan_permits(const struct chan_sender *tx)
     return tx->handle.chan->segment.g.order == CHAN_FAIR ? permits(tx) : 0;
 }
 
-/* Shut down does not matter: this was granted before. */
-static int check_permit(struct chan_sender *tx)
-{
-    if (!permits(tx))
-        return -EINVAL;
-    return chan__life_state(tx->handle.chan) & STATE_RECEIVERS_GONE ? chan__sending_check_open(tx) : 0;
-}
-
 static int send(struct chan_sender *tx, const void *data, size_t size)
 {
     struct sending op = {.tx = tx, .data = data, .size = size};
     if (size > tx->handle.chan->segment.g.message_size)
         return -EMSGSIZE;
-    int result = check_permit(tx);
-    if (!result)
-        result = chan__handle_spare(&tx->handle, &op.spare);
+    int result = permits(tx) ? chan__handle_spare(&tx->handle, &op.spare) : -EINVAL;
     if (!result)
         result = chan__sending_fill(&op);
     if (!result)
@@ -123,9 +113,7 @@ int chan_permit_send(struct chan_sender *tx, const void *data, size_t size)
 static int commit(struct chan_sender *tx, struct chan_loan *loan, size_t size)
 {
     struct sending op;
-    int result = check_permit(tx);
-    if (!result)
-        result = chan__sending_loan(tx, loan, size, &op);
+    int result = permits(tx) ? chan__sending_loan(tx, loan, size, &op) : -EINVAL;
     if (!result)
         result = chan__fair_place(&op);
     if (!result)

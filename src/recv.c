@@ -78,28 +78,28 @@ static int take_from_ring(struct receiving *op)
     return 0;
 }
 
+/* Closed, and nothing was there: once nothing more can come, what is there is all. -EAGAIN: something may come. */
+OUT_OF_LINE static int take_the_rest(struct receiving *op, uint64_t state)
+{
+    const struct segment *s = segment_of(op->rx);
+    int result = 0;
+    bool sealed = state & STATE_SHUT_DOWN && s->g.order != CHAN_FAIR;
+    if (sealed) /* or whoever shut it down was killed, or stopped, before sealing the ring */
+        result = chan__ring_seal(s);
+    else if (state & STATE_SHUT_DOWN && chan__admission_total(s))
+        return -EAGAIN; /* places that somebody has may still be used; there are no new ones */
+    if (!result)
+        result = take_from_ring(op);
+    return result == -EAGAIN && !sealed ? -EPIPE : result;
+}
+
 /* Nothing is queued: has it ended, or is there only nothing yet? */
 static int end_or_empty(struct receiving *op, int result)
 {
     struct chan *ch = op->rx->handle.chan;
     uint64_t state = chan__life_state(ch);
-    if (result == -EAGAIN && state & STATE_SHUT_DOWN && ch->segment.g.order == CHAN_FAIR) {
-        /* Places that somebody has may still be used; once there are none, there will be no more. */
-        if (chan__admission_total(&ch->segment))
-            return -EAGAIN;
-        result = take_from_ring(op);
-        if (result == -EAGAIN)
-            result = -EPIPE;
-    } else if (result == -EAGAIN && state & STATE_SHUT_DOWN) {
-        /* Whoever shut it down was killed, or stopped, before sealing the ring. */
-        result = chan__ring_seal(&ch->segment);
-        if (!result)
-            result = take_from_ring(op);
-    } else if (result == -EAGAIN && state & STATE_SENDERS_GONE) {
-        result = take_from_ring(op); /* what they sent before they were gone is there now */
-        if (result == -EAGAIN)
-            result = -EPIPE;
-    }
+    if (result == -EAGAIN && state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
+        result = take_the_rest(op, state);
     /* Twice: between two records a message may pass from one already looked at to one not yet looked at. */
     if (result == -EPIPE && (others_hold_messages(op) || others_hold_messages(op)))
         return -EAGAIN;

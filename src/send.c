@@ -18,15 +18,15 @@ static struct segment *segment_of(const struct chan_sender *tx)
     return &tx->handle.chan->segment;
 }
 
-/* Closed comes before everything, room or not. */
-static int check_open(struct chan_sender *tx)
+/* Closed comes before everything, room or not; who has a place in a fair queue may use it after a shutdown. */
+static int check_open(struct chan_sender *tx, bool has_place)
 {
     uint64_t state = chan__life_state(tx->handle.chan);
     if (!(state & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE)))
         return 0;
     if (state & STATE_RECEIVERS_GONE)
         chan__discard_all(&tx->handle); /* the last receiver may have been killed, and nobody else be left */
-    return -EPIPE;
+    return has_place && !(state & STATE_RECEIVERS_GONE) ? 0 : -EPIPE;
 }
 
 static int get_memory(struct sending *op)
@@ -114,7 +114,7 @@ static inline int place(struct sending *op)
 int chan__queue_put(void *sending)
 {
     struct sending *op = sending;
-    int result = check_open(op->tx);
+    int result = check_open(op->tx, op->has_place);
     if (!result && !op->has_memory) {
         if (op->size > LOOK_FIRST_BYTES)
             result = chan__ring_has_room(&op->tx->handle.endpoint.party);
@@ -141,20 +141,14 @@ static inline int put(struct sending *op, int64_t deadline_ns)
     return put_its_own_way(op, deadline_ns);
 }
 
-/* The same steps, for others than queues without an order. */
 int chan__sending_check_open(struct chan_sender *tx)
 {
-    return check_open(tx);
+    return check_open(tx, false);
 }
 
 int chan__sending_fill(struct sending *op)
 {
     return op->has_memory ? 0 : fill(op);
-}
-
-int chan__sending_place(struct sending *op)
-{
-    return place(op);
 }
 
 void chan__sending_drop(struct sending *op)
@@ -274,7 +268,7 @@ ssize_t chan_send_many_until(struct chan_sender *tx, const struct iovec *message
 static int attempt_memory(void *operation)
 {
     struct sending *op = operation;
-    int result = check_open(op->tx);
+    int result = check_open(op->tx, false);
     return result ? result : get_memory(op);
 }
 
@@ -333,7 +327,7 @@ int chan_reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *lo
 
 /* The block of an open loan; false if it is none. loan->hold is the hold cell + 1, so that a zeroed loan is
  * no loan. Its address tells it from other senders' loans. */
-static bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan, struct held *out)
+static ALWAYS_INLINE bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan, struct held *out)
 {
     if (loan->hold < 1 || loan->hold > segment_of(tx)->g.role_cells ||
         !(tx->handle.open & hold_bit(&tx->handle, loan->hold - 1)))
@@ -342,7 +336,8 @@ static bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan
            chan__payload(segment_of(tx), out->block, 0) == loan->data;
 }
 
-int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size, struct sending *out)
+static ALWAYS_INLINE int begin_commit(struct chan_sender *tx, const struct chan_loan *loan, size_t size,
+                                      struct sending *out)
 {
     *out = (struct sending){.tx = tx, .size = size, .has_memory = true};
     if (!find_loan(tx, loan, &out->spare) || size > loan->size)
@@ -350,7 +345,7 @@ int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, siz
     return describe(out);
 }
 
-void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan)
+static ALWAYS_INLINE void end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan)
 {
     tx->handle.open &= ~hold_bit(&tx->handle, op->spare.hold);
     *loan = (struct chan_loan){0};
@@ -359,12 +354,22 @@ void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, st
 static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
 {
     struct sending op;
-    int result = chan__sending_loan(tx, loan, size, &op);
+    int result = begin_commit(tx, loan, size, &op);
     if (!result)
         result = put(&op, deadline_ns);
     if (!result)
-        chan__sending_end_loan(tx, &op, loan);
+        end_loan(tx, &op, loan);
     return result;
+}
+
+int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size, struct sending *out)
+{
+    return begin_commit(tx, loan, size, out);
+}
+
+void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan)
+{
+    end_loan(tx, op, loan);
 }
 
 static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
@@ -409,7 +414,7 @@ int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
     struct sending op = {.tx = tx};
     if (find_loan(tx, loan, &op.spare)) {
         drop_memory(&op);
-        chan__sending_end_loan(tx, &op, loan);
+        end_loan(tx, &op, loan);
     } else {
         result = -EINVAL;
     }
