@@ -20,6 +20,7 @@ static void put_shape(struct json *json, const struct look *look)
     json_boolean(json, "one_sender", options->senders == CHAN_ONE);
     json_boolean(json, "one_receiver", options->receivers == CHAN_ONE);
     json_unsigned(json, "max_deliveries", options->max_deliveries);
+    json_boolean(json, "fair", options->order == CHAN_FAIR);
     json_close(json);
 }
 
@@ -62,6 +63,7 @@ static void put_queue(struct json *json, const struct look *look)
     json_unsigned(json, "capacity", chan_capacity(look->ch));
     json_unsigned(json, "available", chan_available(look->ch));
     json_unsigned(json, "held", stat->held);
+    json_unsigned(json, "permits", stat->permits);
     json_unsigned(json, "orphaned", stat->orphaned);
     if (stat->oldest_ns < 0)
         json_null(json, "oldest_ns");
@@ -106,6 +108,7 @@ static void put_endpoint(struct json *json, const struct chan_endpoint_stat *end
     json_unsigned(json, "waits", endpoint->waits);
     json_signed(json, "waited_ns", endpoint->waited_ns);
     json_unsigned(json, "held", endpoint->held);
+    json_unsigned(json, "permits", endpoint->permits);
     json_unsigned(json, "orphaned", endpoint->orphaned);
     json_close(json);
 }
