@@ -10,5 +10,7 @@
 #include <shmchan/permit.h>
 #include <shmchan/recv.h>
 #include <shmchan/inspect.h>
+#include <shmchan/timer.h>
+#include <shmchan/select.h>
 
 #endif

@@ -184,6 +184,14 @@ int chan__admission_attempt(struct party *party)
     return -EAGAIN;
 }
 
+int chan__admission_look(struct party *party)
+{
+    const struct seg_record *record = party->record;
+    uint64_t own = load_relaxed(&record->admission.secured) - load_relaxed(&record->sent), before;
+    int result = places_before(party, UINT64_MAX, &before);
+    return result ? result : chan__ring_has_places(party, before + own + 1);
+}
+
 void chan__admission_withdraw(struct party *party)
 {
     atomic_u64 *claim = &party->record->admission.claim;

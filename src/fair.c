@@ -87,3 +87,15 @@ void chan__fair_give_up(struct sending *op)
     if (op->claims)
         chan__fair_withdraw(op->tx);
 }
+
+/* Room can only be used up by a send, which moves the tail, or by a claim, which takes a ticket. */
+int chan__fair_send_ready(struct chan_sender *tx, struct stamp *stamp)
+{
+    struct party *party = party_of(tx);
+    int result = chan__sending_check_open(tx);
+    uint64_t tickets = load_acquire(&seg_hot(party->segment)->tickets);
+    if (!result)
+        result = chan__admission_look(party);
+    *stamp = (struct stamp){{chan__ring_number(&party->segment->g, party->cursor), tickets}};
+    return result == -EAGAIN ? result : 0;
+}

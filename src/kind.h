@@ -27,10 +27,16 @@ struct sending {
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
 struct receiving {
     struct chan_receiver *rx;
-    uint64_t limit;         /* largest message to be taken */
-    struct message message; /* the size also of one that was over the limit */
-    uint32_t hold;          /* where the message is */
-    uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
+    uint64_t limit;           /* largest message to be taken */
+    struct message message;   /* the size also of one that was over the limit */
+    uint32_t hold;            /* where the message is */
+    uint32_t *unannounced;    /* NULL: wake a sender at once; else count the places it is not told of yet */
+    const struct cursor *end; /* NULL, or: only messages before it */
+};
+
+/* Of a look at a channel: words that change whenever what is ready does. */
+struct stamp {
+    uint64_t words[3];
 };
 
 struct kind {
@@ -46,6 +52,12 @@ struct kind {
                 uint32_t *unannounced);
     int (*recv_view)(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
     int (*release)(struct chan_receiver *rx, struct chan_view *view);
+    int (*give_back)(struct chan_receiver *rx, struct chan_view *view);
+
+    /* Whether a send of one small message, or a receive, would not block: 0, or -EAGAIN. Two that say -EAGAIN with
+     * equal stamps mean that it would have blocked at every moment between them. */
+    int (*send_ready)(struct chan_sender *tx, struct stamp *stamp);
+    int (*recv_ready)(struct chan_receiver *rx, struct stamp *stamp);
 };
 
 /* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
@@ -61,6 +73,7 @@ void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, st
 /* fair queues (fair.c) */
 int chan__fair_put(void *sending);
 void chan__fair_give_up(struct sending *op);
+int chan__fair_send_ready(struct chan_sender *tx, struct stamp *stamp);
 
 /* queues (send.c, recv.c) */
 __attribute__((noinline)) int chan__queue_put(void *sending); /* whole: not split for its further callers */
@@ -68,6 +81,9 @@ int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, si
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 
 /* Queues without an order are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)

@@ -68,7 +68,8 @@ static int take_from_ring(struct receiving *op)
     bool heads_a_batch = !op->unannounced || !*op->unannounced;
     if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_message(&h->endpoint.party))
         chan__event_wake(event, senders_to_wake(s, 1));
-    result = chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
+    result = op->end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *op->end, &op->message)
+                     : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
     if (result)
         return result;
     if (op->unannounced)
@@ -78,8 +79,13 @@ static int take_from_ring(struct receiving *op)
     return 0;
 }
 
+static int look_into_ring(struct receiving *op)
+{
+    return chan__ring_has_message(&op->rx->handle.endpoint.party);
+}
+
 /* Closed, and nothing was there: once nothing more can come, what is there is all. -EAGAIN: something may come. */
-OUT_OF_LINE static int take_the_rest(struct receiving *op, uint64_t state)
+OUT_OF_LINE static int take_the_rest(struct receiving *op, uint64_t state, int (*again)(struct receiving *))
 {
     const struct segment *s = segment_of(op->rx);
     int result = 0;
@@ -89,17 +95,17 @@ OUT_OF_LINE static int take_the_rest(struct receiving *op, uint64_t state)
     else if (state & STATE_SHUT_DOWN && chan__admission_total(s))
         return -EAGAIN; /* places that somebody has may still be used; there are no new ones */
     if (!result)
-        result = take_from_ring(op);
+        result = again(op);
     return result == -EAGAIN && !sealed ? -EPIPE : result;
 }
 
-/* Nothing is queued: has it ended, or is there only nothing yet? */
-static int end_or_empty(struct receiving *op, int result)
+/* Nothing is queued: has it ended, or is there only nothing yet? `again` repeats what found nothing. */
+static inline int end_or_empty(struct receiving *op, int result, int (*again)(struct receiving *))
 {
     struct chan *ch = op->rx->handle.chan;
     uint64_t state = chan__life_state(ch);
     if (result == -EAGAIN && state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
-        result = take_the_rest(op, state);
+        result = take_the_rest(op, state, again);
     /* Twice: between two records a message may pass from one already looked at to one not yet looked at. */
     if (result == -EPIPE && (others_hold_messages(op) || others_hold_messages(op)))
         return -EAGAIN;
@@ -120,7 +126,7 @@ static int attempt_take(void *operation)
         if (result == -EAGAIN)
             result = take_from_ring(op);
         if (result == -EAGAIN || result == -EPIPE)
-            result = end_or_empty(op, result);
+            result = end_or_empty(op, result, take_from_ring);
         /* An orphan that came after the look and before the ring was found empty has to be looked for
          * again. Those that were looked at and stay, waiting for the dead-letter channel, are no reason. */
     } while (result == -EAGAIN && load_acquire(&seg_hot(s)->orphans) != orphans && ++rounds < ORPHAN_ROUNDS);
@@ -165,19 +171,25 @@ static void count_returned(struct chan_receiver *rx, uint64_t messages)
     store_release(&record->returned, load_relaxed(&record->returned) + messages);
 }
 
+/* False: as of delivered(). */
+static inline bool copy_out(struct receiving *op, void *buffer)
+{
+    const unsigned char *payload = delivered(op);
+    if (!payload)
+        return false;
+    if (op->message.size)
+        memcpy(buffer, payload, op->message.size);
+    finish(op);
+    return true;
+}
+
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced)
 {
     struct receiving op = {.rx = rx, .limit = capacity, .unannounced = unannounced};
     int result = chan__wait(&rx->handle, attempt_take, &op, deadline_ns);
-    if (!result) {
-        const unsigned char *payload = delivered(&op);
-        if (!payload)
-            return -EBADMSG;
-        if (op.message.size)
-            memcpy(buffer, payload, op.message.size);
-        finish(&op);
-    }
+    if (!result && !copy_out(&op, buffer))
+        return -EBADMSG;
     if (size && (!result || result == -EMSGSIZE))
         *size = op.message.size;
     return result;
@@ -285,6 +297,102 @@ ssize_t chan_recv_many_until(struct chan_receiver *rx, struct iovec *messages, s
     return recv_many_until(rx, messages, count, chan__user_deadline(deadline_ns));
 }
 
+/* Whether a message is there: 0, or what a receive would say. */
+static int look(struct receiving *op)
+{
+    if (chan__orphans_maybe(segment_of(op->rx)) && chan__is_given_back(op->rx))
+        return 0;
+    int result = look_into_ring(op);
+    return result ? end_or_empty(op, result, look_into_ring) : 0;
+}
+
+/* Draining: what is given back first, without waiting, then what the ring had at one moment. */
+struct draining {
+    struct receiving op;
+    struct iovec *messages;
+    size_t count, taken;
+    uint32_t unannounced, deliveries;
+};
+
+static int attempt_given_back(struct receiving *op)
+{
+    return chan__orphans_maybe(segment_of(op->rx))
+               ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message)
+               : -EAGAIN;
+}
+
+static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
+{
+    struct iovec *message = &d->messages[d->taken];
+    if (!message->iov_base && message->iov_len)
+        return -EINVAL;
+    d->op.limit = message->iov_len;
+    int result = attempt(&d->op);
+    if (!result && !copy_out(&d->op, message->iov_base))
+        result = -EBADMSG;
+    if (!result || (result == -EMSGSIZE && !d->taken))
+        message->iov_len = d->op.message.size;
+    if (!result && d->op.rx->deliveries > d->deliveries)
+        d->deliveries = d->op.rx->deliveries;
+    d->taken += !result;
+    if (d->unannounced == BATCH_UNANNOUNCED)
+        announce(d->op.rx, &d->unannounced);
+    return result;
+}
+
+static int drain_from(struct draining *d, int (*attempt)(struct receiving *op))
+{
+    int result = 0;
+    while (!result && d->taken < d->count && d->taken < SSIZE_MAX)
+        result = drain_one(d, attempt);
+    return result == -EAGAIN || result == -EPIPE ? 0 : result;
+}
+
+/* 1: what is sent, and not received, is all there will ever be. */
+static int is_over(const struct chan_receiver *rx)
+{
+    uint64_t state = chan__life_state(rx->handle.chan);
+    int result = state & STATE_SHUT_DOWN ? chan__ring_seal(segment_of(rx)) : 0;
+    return result ? result : (state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE)) != 0;
+}
+
+static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
+{
+    struct draining d = {.op = {.rx = rx}, .messages = messages, .count = count};
+    struct cursor end;
+    d.op.unannounced = &d.unannounced;
+    int over = is_over(rx);
+    int result = over < 0 ? over : drain_from(&d, attempt_given_back);
+    if (!result)
+        result = chan__ring_tail(segment_of(rx), &end);
+    if (!result) {
+        d.op.end = &end;
+        result = drain_from(&d, take_from_ring);
+    }
+    announce(rx, &d.unannounced);
+    if (d.taken) {
+        rx->deliveries = d.deliveries;
+        count_returned(rx, d.taken);
+        return (ssize_t)d.taken;
+    }
+    bool may_come_back = over && (others_hold_messages(&d.op) || others_hold_messages(&d.op));
+    return !result && count && over && !may_come_back ? -EPIPE : result;
+}
+
+ssize_t chan_drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
+{
+    if (!rx || (!messages && count))
+        return -EINVAL;
+    if (!chan__is_queue(rx->handle.chan))
+        return -EOPNOTSUPP;
+    ssize_t result = chan__handle_enter(&rx->handle);
+    if (result)
+        return result;
+    result = drain(rx, messages, count);
+    chan__handle_leave(&rx->handle);
+    return result;
+}
+
 /* With all holds out, a message there is -ENOBUFS, and none is waited for as usual. */
 static int attempt_view(void *operation)
 {
@@ -293,10 +401,20 @@ static int attempt_view(void *operation)
     const struct segment *s = segment_of(op->rx);
     if ((uint32_t)__builtin_popcountll(h->open) < s->g.holds)
         return attempt_take(op);
-    if ((chan__orphans_maybe(s) && chan__is_given_back(op->rx)) ||
-        chan__ring_has_message(&h->endpoint.party) == 0)
-        return -ENOBUFS;
-    return end_or_empty(op, -EAGAIN);
+    int result = look(op);
+    return result ? result : -ENOBUFS;
+}
+
+/* At one place with nothing to be taken twice: what had come in between would still be there, or have moved the
+ * head. What is given back changes the summary. */
+int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp)
+{
+    const struct segment *s = segment_of(rx);
+    struct receiving op = {.rx = rx};
+    uint64_t orphans = load_acquire(&seg_hot(s)->orphans); /* ORPHAN */
+    int result = look(&op);
+    *stamp = (struct stamp){{chan__ring_number(&s->g, rx->handle.endpoint.party.cursor), orphans}};
+    return result == -EAGAIN ? result : 0;
 }
 
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
@@ -379,6 +497,24 @@ int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
     return 0;
 }
 
+/* The delivery is taken back before anybody else can see the message. */
+int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view)
+{
+    struct handle *h = &rx->handle;
+    struct held held;
+    if (!find_view(rx, view, &held))
+        return -EINVAL;
+    atomic_u32 *event = &seg_hot(segment_of(rx))->data_event;
+    store_relaxed(&held.block->deliveries, load_relaxed(&held.block->deliveries) - 1);
+    if (chan__event_has_sleepers(event))
+        chan__event_wake(event, 1);
+    chan__orphans_give_back(&h->endpoint.party, hold_bit(h, held.hold));
+    h->open &= ~hold_bit(h, held.hold);
+    chan__event_notify_after_store(event, 1);
+    *view = (struct chan_view){0};
+    return 0;
+}
+
 int chan_release(struct chan_receiver *rx, struct chan_view *view)
 {
     if (!rx || !view)
@@ -388,6 +524,19 @@ int chan_release(struct chan_receiver *rx, struct chan_view *view)
         return result;
     result = chan__is_queue(rx->handle.chan) ? chan__queue_release(rx, view)
                                              : chan__kind(rx->handle.chan)->release(rx, view);
+    chan__handle_leave(&rx->handle);
+    return result;
+}
+
+int chan_give_back(struct chan_receiver *rx, struct chan_view *view)
+{
+    if (!rx || !view)
+        return -EINVAL;
+    int result = chan__handle_enter(&rx->handle);
+    if (result)
+        return result;
+    const struct kind *kind = chan__kind(rx->handle.chan);
+    result = kind->give_back ? kind->give_back(rx, view) : -EOPNOTSUPP;
     chan__handle_leave(&rx->handle);
     return result;
 }

@@ -124,6 +124,18 @@ int chan__queue_put(void *sending)
     return result ? result : place(op);
 }
 
+/* Full at one place twice: a place that had become free in between would still be, or the next sender's would be
+ * another. */
+int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp)
+{
+    struct party *party = &tx->handle.endpoint.party;
+    int result = check_open(tx, false);
+    if (!result)
+        result = chan__ring_has_room(party);
+    *stamp = (struct stamp){{chan__ring_number(&party->segment->g, party->cursor)}};
+    return result == -EAGAIN ? result : 0;
+}
+
 OUT_OF_LINE static int put_its_own_way(struct sending *op, int64_t deadline_ns)
 {
     const struct kind *kind = chan__kind(op->tx->handle.chan);
@@ -157,6 +169,23 @@ void chan__sending_drop(struct sending *op)
         drop_memory(op);
 }
 
+static inline void count_one(atomic_u64 *count)
+{
+    store_relaxed(count, load_relaxed(count) + 1);
+}
+
+/* A message that could not be sent stays its user's: it is in no other count. */
+static void count_refusal(struct chan_sender *tx, int result)
+{
+    struct seg_record *record = tx->handle.endpoint.party.record;
+    if (result == -EAGAIN)
+        count_one(&record->refused_full);
+    else if (result == -ETIMEDOUT)
+        count_one(&record->refused_late);
+    else if (result == -EPIPE)
+        count_one(&record->refused_closed);
+}
+
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
                      struct batch *batch)
 {
@@ -168,6 +197,8 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
         result = put(&op, deadline_ns);
     if (result && op.has_memory)
         drop_memory(&op);
+    if (result && !(batch && result == -EAGAIN)) /* a batch may go on to wait */
+        count_refusal(tx, result);
     return result;
 }
 
@@ -239,6 +270,8 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
         sent += !result;
     }
     announce(tx, &batch);
+    if (result == -EAGAIN)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return sent ? (ssize_t)sent : result;
 }
@@ -301,6 +334,8 @@ static int reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *
     if (result)
         return result;
     result = open_loan(tx, size, loan, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -380,6 +415,8 @@ static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t s
     if (result)
         return result;
     result = commit_loan(tx, loan, size, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return result;
 }

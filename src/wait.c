@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting: spin as long as that has paid lately, then sleep on the channel's event.
- *
- * With the keeper, deaths wake the sleeper, and it looks around by itself only about once a second; but soon
- * after it was woken for nothing, since that may have been the warning of a process that was stopped before
- * it gave notice. Without, it looks after the dead itself, every 20 ms. */
-#include "src/handle.h"
+/* Waiting: spin as long as that has paid lately, then sleep on the channel's event. */
+#include "src/patience.h"
 
 #include "shm/event.h"
 
 #include <errno.h>
 #include <sched.h>
-
-#define PATIENCE_NS INT64_C(1250000000)
-#define PATIENCE_ALONE_NS INT64_C(20000000)
-#define PATIENCE_WARNED_NS INT64_C(8000000)
-#define PATIENCE_GROWTH 4
 
 /* Spinning pays while it is shorter than going to sleep and being woken, some 10 to 70 us. Counted in
  * pauses (33 ns measured on a virtual x86; a sched_yield() is 760 ns). Between attempts the pauses grow,
@@ -89,48 +80,71 @@ static int spin(struct handle *h, int (*attempt)(void *), void *operation)
     return -EAGAIN;
 }
 
-/* One sleep. -EAGAIN: woken, look again. */
-static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t deadline_ns,
-                      int64_t *patience_ns)
+/* Waiting for the end is not time that a side loses. */
+void chan__count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t slept_ns)
 {
-    struct seg_record *record = h->endpoint.party.record;
-    bool alone = !chan__keeper_watches(h->chan);
-    int64_t most_ns = alone ? PATIENCE_ALONE_NS : PATIENCE_NS;
-    int64_t patience = *patience_ns < most_ns ? *patience_ns : most_ns;
+    bool sends = waits_for == CHAN_WAITS_FOR_SPACE;
+    atomic_u64 *waits = sends ? &record->send_waits : &record->recv_waits;
+    atomic_u64 *waited_ns = sends ? &record->send_waited_ns : &record->recv_waited_ns;
+    if (waits_for == CHAN_WAITS_FOR_CLOSE)
+        return;
+    store_relaxed(waits, load_relaxed(waits) + 1);
+    store_relaxed(waited_ns, load_relaxed(waited_ns) + slept_ns);
+}
+
+/* One sleep. -EAGAIN: woken, look again. */
+static int sleep_once(struct handle *h, uint32_t waits_for, uint32_t key, int64_t deadline_ns,
+                      struct patience *patience)
+{
+    patience->alone = !chan__keeper_watches(h->chan);
     int64_t now = chan_now();
     if (now >= deadline_ns)
         return -ETIMEDOUT;
-    int64_t end = deadline_ns - now < patience ? deadline_ns : now + patience;
-    int result = chan__event_wait(event, key, end);
-    store_relaxed(&record->waits, load_relaxed(&record->waits) + 1);
-    store_relaxed(&record->waited_ns, load_relaxed(&record->waited_ns) + (uint64_t)(chan_now() - now));
-    *patience_ns = result == -ETIMEDOUT ? patience * PATIENCE_GROWTH : PATIENCE_WARNED_NS;
-    if (result == -ETIMEDOUT && end != deadline_ns && (alone || patience == most_ns))
+    int64_t end = patience_end(patience, now, deadline_ns);
+    int result = chan__event_wait(chan__event_of(h, waits_for), key, end);
+    chan__count_sleep(h->endpoint.party.record, waits_for, (uint64_t)(chan_now() - now));
+    if (patience_is_over(patience, result == -ETIMEDOUT && end != deadline_ns))
         (void)chan__heal(h->chan);
     if (result == -EINTR && h->flags & CHAN_INTERRUPTIBLE)
         return -EINTR;
     return -EAGAIN;
 }
 
-static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for)
 {
-    bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
     struct seg_hot *hot = seg_hot(&h->chan->segment);
-    atomic_u32 *event = sends ? &hot->space_event : &hot->data_event;
+    if (waits_for == CHAN_WAITS_FOR_CLOSE)
+        return &hot->life_event;
+    return waits_for == CHAN_WAITS_FOR_SPACE ? &hot->space_event : &hot->data_event;
+}
+
+/* Looked at between preparing to sleep and sleeping, like the attempt: chan__cancel() raises the event
+ * afterwards. */
+static bool is_cancelled(struct handle *h)
+{
+    return load_seq_cst(&h->cancelled) && atomic_exchange(&h->cancelled, false);
+}
+
+static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
+                       int64_t deadline_ns)
+{
+    atomic_u32 *event = chan__event_of(h, waits_for);
     struct seg_record *record = h->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
-    store_release(&record->waits_for, sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
+    store_release(&record->waits_for, waits_for);
     int result;
     bool interrupted = false;
-    int64_t patience_ns = PATIENCE_NS;
+    struct patience patience = {PATIENCE_NS, false};
     for (;;) {
         uint32_t key = chan__event_prepare(event);
         result = attempt(operation);
+        if (result == -EAGAIN && is_cancelled(h))
+            result = -ECANCELED;
         if (result == -EAGAIN && interrupted)
             result = -EINTR;
         if (result != -EAGAIN)
             break;
-        result = sleep_once(h, event, key, deadline_ns, &patience_ns);
+        result = sleep_once(h, waits_for, key, deadline_ns, &patience);
         interrupted = result == -EINTR;
         if (result == -ETIMEDOUT)
             break;
@@ -148,6 +162,18 @@ int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operati
     if (h->spinning != SPIN_NEVER)
         result = spin(h, attempt, operation);
     if (result == -EAGAIN)
-        result = sleep_until(h, attempt, operation, deadline_ns);
+        result = sleep_until(
+            h, h->endpoint.role == CHAN_ROLE_SENDER ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE, attempt,
+            operation, deadline_ns);
     return result;
+}
+
+/* An event of its own: who waits for the end is not to be woken for a place that a sender waits for. No spinning:
+ * the end is nothing that is about to come. */
+int chan__wait_for_end(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+{
+    int result = attempt(operation);
+    if (result != -EAGAIN || deadline_ns == DEADLINE_TRY)
+        return result;
+    return sleep_until(h, CHAN_WAITS_FOR_CLOSE, attempt, operation, deadline_ns);
 }

@@ -35,6 +35,8 @@ static int64_t use_inherited(void *argument)
     expect_result(chan_release(me->rx, &view), -ECHILD);
     expect_result(chan_clone_sender(me->tx, &tx), -ECHILD);
     expect_result(chan_clone_receiver(me->rx, &rx), -ECHILD);
+    expect_result(chan_cancel_sender(me->tx), -ECHILD);
+    expect_result(chan_cancel_receiver(me->rx), -ECHILD);
     chan_close_sender(me->tx);
     chan_close_receiver(me->rx);
     return 0;

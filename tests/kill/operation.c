@@ -137,6 +137,18 @@ static int run_recv_many(struct actor *a)
     return count < 0 ? (int)count : 0;
 }
 
+static int run_drain(struct actor *a)
+{
+    struct journal *j = a->journal;
+    struct iovec messages[BATCH];
+    for (uint32_t i = 0; i < BATCH; i++)
+        messages[i] = (struct iovec){j->buffer[i], sizeof j->buffer[i]};
+    ssize_t count = chan_drain(a->rx, messages, BATCH);
+    for (ssize_t i = 0; i < count; i++)
+        j->got[i] = id_of(j->buffer[i]);
+    return count < 0 ? (int)count : 0;
+}
+
 static int run_recv_view(struct actor *a)
 {
     int result = chan_recv_view(a->rx, &a->view);
@@ -193,6 +205,27 @@ static int run_clone_sender(struct actor *a)
 static int run_clone_receiver(struct actor *a)
 {
     return chan_clone_receiver(a->rx, &a->rx_clone);
+}
+
+static int run_downgrade(struct actor *a)
+{
+    return chan_downgrade_sender(a->tx, &a->weak);
+}
+
+static void prepare_weak(struct actor *a)
+{
+    (void)run_downgrade(a);
+}
+
+static int run_upgrade(struct actor *a)
+{
+    return chan_upgrade_sender(a->weak, &a->tx_clone);
+}
+
+static int run_close_weak(struct actor *a)
+{
+    chan_close_weak_sender(a->weak);
+    return 0;
 }
 
 static int run_prepare_adopt_sender(struct actor *a)
@@ -308,6 +341,7 @@ const struct operation operations[] = {
      .run = run_close_sender},
     {.name = "recv", .role = RX, .takes = 1, .needs = 1, .run = run_recv},
     {.name = "recv_many", .role = RX, .takes = BATCH, .needs = 1, .run = run_recv_many},
+    {.name = "drain", .role = RX, .takes = BATCH, .needs = 1, .run = run_drain},
     {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
     {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
     {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
@@ -317,6 +351,14 @@ const struct operation operations[] = {
     {.name = "attach receiver", .role = RX, .attaches = true, .run = run_attach_receiver},
     {.name = "clone sender", .role = TX, .clones = true, .run = run_clone_sender},
     {.name = "clone receiver", .role = RX, .clones = true, .run = run_clone_receiver},
+    {.name = "downgrade", .role = TX, .weak = true, .run = run_downgrade},
+    {.name = "upgrade",
+     .role = TX,
+     .clones = true,
+     .weak = true,
+     .prepare = prepare_weak,
+     .run = run_upgrade},
+    {.name = "close weak sender", .role = TX, .weak = true, .prepare = prepare_weak, .run = run_close_weak},
     {.name = "prepare+adopt sender", .role = TX, .attaches = true, .run = run_prepare_adopt_sender},
     {.name = "prepare+adopt receiver", .role = RX, .attaches = true, .run = run_prepare_adopt_receiver},
     {.name = "close sender", .role = TX, .leaves = true, .run = run_close_sender},

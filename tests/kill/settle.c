@@ -146,6 +146,19 @@ static void check_ends(struct trial *t, const struct chan_stat *stat)
     }
 }
 
+/* Each endpoint that a victim still had is a death, counted once, whoever repaired it and how often. */
+static void check_deaths(struct trial *t, const struct chan_stat *stat)
+{
+    uint32_t least = 0, most = 0;
+    for (unsigned i = 0; i < t->part_count; i++) {
+        const struct operation *o = t->parts[i].operation;
+        least += o->role && !o->attaches && !o->leaves;
+        most += (o->role != 0) + o->clones + o->weak;
+    }
+    if (stat->deaths < least || stat->deaths > most)
+        trial_fail(t, "%lu deaths are counted, of %u to %u", stat->deaths, least, most);
+}
+
 static void check_records(struct trial *t)
 {
     for (uint32_t number = 0; number < ENDPOINTS; number++) {
@@ -181,6 +194,7 @@ void trial_settle(struct trial *t)
     check_ends(t, &stat);
     trial_stat(t, &stat);
     check_messages(t, &stat);
+    check_deaths(t, &stat);
     if (stat.held || stat.orphaned || stat.queued || stat.units_used || stat.dead)
         trial_fail(t, "left over: held %lu, orphaned %lu, queued %lu, units %lu, dead %u", stat.held,
                    stat.orphaned, stat.queued, stat.units_used, stat.dead);

@@ -29,12 +29,13 @@
 /* So long nothing is expected to happen before it is concluded that there is nothing. */
 #define SETTLE_NS INT64_C(30000000)
 
-/* A process in chan_recv() or chan_send(), and what has become of it. */
+/* A process in chan_recv(), chan_send() or chan_wait_closed(), and what has become of it. */
 struct sleeper {
     pid_t pid;
     bool sends;
-    bool kept;   /* its process has a keeper */
-    uint32_t id; /* of what it sends */
+    bool for_end; /* a sender that sends nothing: it waits for the end */
+    bool kept;    /* its process has a keeper */
+    uint32_t id;  /* of what it sends */
     struct {
         atomic_int attached;
         atomic_int result; /* PENDING until the call returns */
@@ -50,6 +51,7 @@ struct task {
     const char *operation;
     struct scene scene;
     bool sends;    /* the sleeper is a sender */
+    bool for_end;  /* which waits for the end */
     bool releases; /* the sleeper is released whatever the victim had done: its death is enough */
 };
 
@@ -69,6 +71,12 @@ static const struct task tasks[] = {
      .scene = {.messages = 2, .queued = 2, .alone = true},
      .sends = true,
      .releases = true},
+    {.operation = "close receiver",
+     .scene = {.messages = 2, .queued = 1, .alone = true},
+     .sends = true,
+     .for_end = true,
+     .releases = true},
+    {.operation = "shutdown", .scene = {.messages = 1, .queued = 1}, .sends = true, .for_end = true},
     {.operation = "release", .scene = {.messages = 1, .queued = 1}},
     {.operation = "close receiver, view", .scene = {.messages = 1, .queued = 1}, .releases = true},
 };
@@ -87,7 +95,7 @@ static void sleep_in_call(struct sleeper *s, struct trial *t)
         if (!result)
             atomic_store(&s->shared->attached, 1 + (int)chan_sender_number(tx));
         if (!result)
-            result = chan_send(tx, s->shared->message, size);
+            result = s->for_end ? chan_wait_closed(tx) : chan_send(tx, s->shared->message, size);
     } else if (!result) {
         result = chan_attach_receiver(ch, CHAN_NO_SPIN, &rx);
         if (!result)
@@ -133,7 +141,7 @@ static void sleeper_start(struct trial *t, struct sleeper *s)
     memset(s->shared, 0, sizeof *s->shared);
     atomic_store(&s->shared->result, PENDING);
     fflush(NULL);
-    if (s->sends) {
+    if (s->sends && !s->for_end) {
         s->id = t->next_id++;
         t->sent[s->id] = 1;
     }
@@ -163,6 +171,8 @@ static bool is_due(struct trial *t, const struct sleeper *s, bool stopped)
         return true;
     if (stat.shut_down || stat.senders_gone || stat.receivers_gone || stat.dead)
         return true;
+    if (s->for_end)
+        return false;
     /* A stopped process may be about to give a message back, and has the payload of what it took. */
     if (!s->sends)
         return stat.queued + (stopped ? 0 : stat.orphaned) > 0;
@@ -188,7 +198,9 @@ static bool wait_for(struct trial *t, const struct sleeper *s, bool surely, bool
 /* The survivor in this process does what the victim did not. */
 static void help(struct trial *t, const struct sleeper *s)
 {
-    if (s->sends)
+    if (s->for_end)
+        trial_must(t, "shutting down", chan_shutdown(t->ch));
+    else if (s->sends)
         survivors_drain(t);
     else
         trial_must(t, "sending", survivors_send(t, t->tx));
@@ -199,9 +211,9 @@ static void help(struct trial *t, const struct sleeper *s)
 static void enter_result(struct trial *t, const struct sleeper *s)
 {
     int result = atomic_load(&s->shared->result);
-    if (s->sends)
+    if (s->sends && !s->for_end)
         t->sent[s->id] = result == 0;
-    else if (!result)
+    else if (!s->sends && !result)
         survivors_book(t, s->shared->message, s->shared->size, 2);
     if (result && result != -EPIPE && result != PENDING)
         trial_fail(t, "the sleeper's call: %s", chan_error_name(result));
@@ -222,6 +234,7 @@ static void open_trial(struct trial *t, struct session *session, struct victim *
     trial_where(t, ", %s", session->sleeper->kept ? "with a sleeper that has a keeper" : "with a sleeper");
     trial_start(t, 0, victim);
     session->sleeper->sends = session->task->sends;
+    session->sleeper->for_end = session->task->for_end;
     sleeper_start(t, session->sleeper);
 }
 
