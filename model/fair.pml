@@ -100,6 +100,11 @@ byte deaths = DEATHS, stops = STOPS;
 	:: atomic { stops > 0 -> stops--; halted[p] = 1; waits[p] = 0; FORGET; script = 0; goto gone }
 
 #define TRIES   (op == 2)
+#ifndef BREAK_DEAD                                      /* the dead keep what they had */
+#define COUNTS_DEAD     false
+#else
+#define COUNTS_DEAD     true
+#endif
 
 proctype Sender(byte p; byte script; bit comes)
 {
@@ -165,7 +170,7 @@ scan:
 	atomic { if :: r == p -> r++ :: else fi;
 		if
 		:: r >= R -> r = 0; goto look
-		:: else -> st = status[r]; if :: !LIVE(st) -> st = 0; r++; goto scan :: else fi; a = adm[r]
+		:: else -> st = status[r]; if :: !LIVE(st) && !COUNTS_DEAD -> st = 0; r++; goto scan :: else fi; a = adm[r]
 		fi }
 #ifndef BREAK_HELP                                      /* who is choosing is overlooked */
 	if
@@ -333,14 +338,10 @@ proctype Shutdown()
 proctype Keeper()
 {
 end:	do
-#ifndef BREAK_DEAD
 	:: NOTICE(0)
 	:: NOTICE(1)
 #if R > 2
 	:: NOTICE(2)
-#endif
-#else
-	:: atomic { false }
 #endif
 	od
 }

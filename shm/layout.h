@@ -45,7 +45,7 @@ struct seg_header {
     uint32_t endpoints;     /* records */
     uint32_t holds;         /* loans or views that an endpoint may have; one hold cell more for each role */
     uint32_t max_deliveries;
-    uint32_t order; /* CHAN_BARGING, CHAN_FAIR */
+    uint32_t order;       /* CHAN_BARGING, CHAN_FAIR */
     uint64_t inline_size; /* from here to record_bytes all follow from the fields above */
     uint64_t block_bytes;
     uint64_t blocks;

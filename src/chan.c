@@ -176,9 +176,9 @@ int chan_open(const char *name, uint32_t flags, struct chan **out)
 /* An existing channel serves a request if nothing that the requester may do would surprise it. */
 static bool serves(const struct geometry *have, const struct geometry *want)
 {
-    return have->kind == want->kind && have->order == want->order && have->lifetime == want->lifetime && have->senders == want->senders &&
-           have->receivers == want->receivers && have->messages >= want->messages &&
-           have->message_size >= want->message_size;
+    return have->kind == want->kind && have->order == want->order && have->lifetime == want->lifetime &&
+           have->senders == want->senders && have->receivers == want->receivers &&
+           have->messages >= want->messages && have->message_size >= want->message_size;
 }
 
 int chan_open_or_create(const char *name, const struct chan_options *options, struct chan **out)
@@ -337,6 +337,7 @@ int chan_is_closed(const struct chan *ch)
 
 int chan_is_drained(const struct chan *ch)
 {
-    return chan_is_closed(ch) && places_held(ch) == 0 && queued(ch) == 0 && chan__holds_total(&ch->segment, HOLD_ORPHAN) == 0 &&
+    return chan_is_closed(ch) && places_held(ch) == 0 && queued(ch) == 0 &&
+           chan__holds_total(&ch->segment, HOLD_ORPHAN) == 0 &&
            chan__holds_total(&ch->segment, HOLD_HELD) == 0;
 }

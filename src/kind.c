@@ -7,9 +7,9 @@ static const struct kind kinds[] = {
                     chan__queue_give_back, chan__queue_send_ready, chan__queue_recv_ready},
 };
 
-static const struct kind fair_queue = {chan__fair_put, chan__fair_give_up, chan__queue_recv, chan__queue_recv_view,
-                                       chan__queue_release, chan__queue_give_back, chan__fair_send_ready,
-                                       chan__queue_recv_ready};
+static const struct kind fair_queue = {chan__fair_put,        chan__fair_give_up,    chan__queue_recv,
+                                       chan__queue_recv_view, chan__queue_release,   chan__queue_give_back,
+                                       chan__fair_send_ready, chan__queue_recv_ready};
 
 const struct kind *chan__kind(const struct chan *ch)
 {

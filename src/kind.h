@@ -67,7 +67,8 @@ const struct kind *chan__kind(const struct chan *ch);
 int chan__sending_check_open(struct chan_sender *tx);
 int chan__sending_fill(struct sending *op);  /* memory and contents, unless it has them */
 void chan__sending_drop(struct sending *op); /* it is not sent: the memory back, if it has any */
-int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size, struct sending *out);
+int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size,
+                       struct sending *out);
 void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan);
 
 /* fair queues (fair.c) */

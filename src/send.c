@@ -362,7 +362,8 @@ int chan_reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *lo
 
 /* The block of an open loan; false if it is none. loan->hold is the hold cell + 1, so that a zeroed loan is
  * no loan. Its address tells it from other senders' loans. */
-static ALWAYS_INLINE bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan, struct held *out)
+static ALWAYS_INLINE bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan,
+                                    struct held *out)
 {
     if (loan->hold < 1 || loan->hold > segment_of(tx)->g.role_cells ||
         !(tx->handle.open & hold_bit(&tx->handle, loan->hold - 1)))

@@ -167,8 +167,8 @@ CHAN_API void chan_close(struct chan *ch);
  * just removing or replacing it. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_unlink(const char *name);
 
-/* End the channel: sends that have not taken effect fail with -EPIPE, receivers get what is queued and
- * then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. It is the half close
+/* End the channel: sends that have not taken effect fail with -EPIPE (but for those on permits), receivers get
+ * what is queued and then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. It is the half close
  * that receivers want, too: chan_shutdown(chan_of_receiver(rx)) refuses what comes and keeps what is there, for
  * all receivers; chan_close_receiver() of the last one throws it away. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_shutdown(struct chan *ch);

@@ -22,8 +22,10 @@ CHAN_BEGIN
  * is room; -EAGAIN, -ETIMEDOUT as for sending. Killed while it waits, a process has not waited. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_permit_reserve(struct chan_sender *tx, uint64_t places);
 CHAN_API CHAN_MUST_USE int chan_permit_try_reserve(struct chan_sender *tx, uint64_t places);
-CHAN_API CHAN_MUST_USE int chan_permit_reserve_timeout(struct chan_sender *tx, uint64_t places, int64_t timeout_ns);
-CHAN_API CHAN_MUST_USE int chan_permit_reserve_until(struct chan_sender *tx, uint64_t places, int64_t deadline_ns);
+CHAN_API CHAN_MUST_USE int chan_permit_reserve_timeout(struct chan_sender *tx, uint64_t places,
+                                                       int64_t timeout_ns);
+CHAN_API CHAN_MUST_USE int chan_permit_reserve_until(struct chan_sender *tx, uint64_t places,
+                                                     int64_t deadline_ns);
 
 /* Permits that tx has. Since 0.1. */
 CHAN_API CHAN_MUST_USE uint64_t chan_permits(const struct chan_sender *tx);

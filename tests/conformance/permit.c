@@ -153,7 +153,8 @@ static void test_releasing_the_last_permit_after_shutdown_wakes_those_who_wait_f
     const struct flavour *flavour)
 {
     struct pair pair = pair_open(flavour, 3);
-    struct actor *second = flavour->receivers == CHAN_MANY ? actor_start(flavour, pair.ch, ACTOR_RECEIVER) : NULL;
+    struct actor *second =
+        flavour->receivers == CHAN_MANY ? actor_start(flavour, pair.ch, ACTOR_RECEIVER) : NULL;
     expect_result(actor_do(pair.tx, permit_reserve, 2, FORM_BLOCK), 0);
     expect_result(chan_shutdown(pair.ch), 0);
     actor_begin_blocking(pair.rx, recv_blocking, 0, 0);
@@ -296,7 +297,8 @@ static const struct conformance_case cases[] = {
     CASE(test_what_is_sent_on_a_permit_after_shutdown_is_received_and_the_end_comes_then,
          FOR_FAIR | WITHOUT_KEEPER_TOO, 0),
     CASE(test_releasing_the_last_permit_after_shutdown_wakes_those_who_wait_for_the_end, FOR_FAIR, 0),
-    CASE(test_a_place_given_up_goes_to_the_one_who_waits, FOR_FAIR | FOR_MANY_SENDERS | WITHOUT_KEEPER_TOO, 0),
+    CASE(test_a_place_given_up_goes_to_the_one_who_waits, FOR_FAIR | FOR_MANY_SENDERS | WITHOUT_KEEPER_TOO,
+         0),
     CASE(test_the_end_comes_when_the_holder_of_the_last_permit_is_gone, FOR_FAIR | WITHOUT_KEEPER_TOO, 0),
     CASE(test_one_who_waits_is_refused_when_the_channel_is_shut_down, FOR_FAIR, 0),
     CASE(test_a_permit_and_a_loan_together_cannot_fail, FOR_FAIR, 0),

@@ -76,8 +76,7 @@ static int speaks_about(unsigned wanted, const struct flavour *flavour)
              (wanted & FOR_EPHEMERAL && flavour->lifetime != CHAN_EPHEMERAL) ||
              (wanted & FOR_DURABLE && flavour->lifetime != CHAN_DURABLE) ||
              (wanted & FOR_NAMED && flavour->anonymous) || (wanted & FOR_INLINE && flavour->large) ||
-             (wanted & FOR_LARGE && !flavour->large) ||
-             (wanted & FOR_FAIR && flavour->order != CHAN_FAIR));
+             (wanted & FOR_LARGE && !flavour->large) || (wanted & FOR_FAIR && flavour->order != CHAN_FAIR));
 }
 
 /* Whether "few" can be honoured: with other properties pinned, the eight may not hold them all. */
