@@ -115,13 +115,8 @@ proctype Sender(byte p; byte script; bit comes)
 	if
 	:: comes ->                                     /* takes the record of a dead one: chan__endpoint_claim */
 end:		atomic { status[p] % 2 == 0 && dead[p] };
-#ifndef BREAK_NEWCOMER                                  /* keeps its predecessor's word */
 		atomic { tickets++; adm[p] = ADM(tickets, NONE) };
-#endif
 		atomic { sent[p] = S_EFF(p); uncounted[p] = 0; secured[p] = sent[p]; wanted[p] = sent[p] };
-#ifdef BREAK_NEWCOMER
-		atomic { adm[p] = adm[p] - STATE(adm[p]) + NONE };
-#endif
 		atomic { dead[p] = 0; status[p] = status[p] + 1 }
 	:: else
 	fi;
@@ -135,11 +130,7 @@ next:	atomic { op = script % 8; script = script / 8; if :: op == 0 -> goto gone 
 	fi;
 #ifndef BREAK_CHOOSING
 	if
-#ifndef BREAK_WORD                                      /* the word while it chooses is always the same */
 	:: atomic { a = ADM(TICKET(adm[p]), CHOOSING); adm[p] = a }
-#else
-	:: atomic { a = ADM(0, CHOOSING); adm[p] = a }
-#endif
 	MORTAL
 	fi;
 #else
@@ -193,13 +184,9 @@ counts:
 	atomic {
 		if :: status[r] != st || adm[r] != a -> s = 0; h = 0; goto scan :: else fi;
 		if
-#ifndef BREAK_EVIDENCE                                  /* what the younger has got is only counted */
 		:: TICKET(a) > mine && (STATE(a) == GRANTED || (STATE(a) == WAITING && wanted[r] == h)) ->
 			s = 0; h = 0; a = 0; st = 0; r = 0; sum = 0; at = 0; goto grant
 		:: else
-#else
-		:: true
-#endif
 		fi;
 		sum = sum + (h > s -> h - s : 0);
 		if :: STATE(a) == WAITING && TICKET(a) < mine && wanted[r] > h -> sum = sum + wanted[r] - h :: else fi;
