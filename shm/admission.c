@@ -54,16 +54,16 @@ void chan__admission_enter(const struct segment *s, uint32_t number)
     struct seg_record *record = seg_record(s, number);
     atomic_u32 *records = &seg_hot(s)->sender_records;
     uint64_t sent = load_relaxed(&record->sent);
-    store_relaxed(&record->admission.secured, sent);
-    store_relaxed(&record->admission.wanted, sent);
-    store_release(&record->admission.claim, claim_word(draw_ticket(s), CLAIM_WITHDRAWN));
+    store_relaxed(&record->own.admission.secured, sent);
+    store_relaxed(&record->own.admission.wanted, sent);
+    store_release(&record->own.admission.claim, claim_word(draw_ticket(s), CLAIM_WITHDRAWN));
     for (uint32_t now = load_relaxed(records); now <= number; now = load_relaxed(records))
         (void)cas_seq_cst_u32(records, now, number + 1);
 }
 
 void chan__admission_claim(struct party *party, uint64_t places)
 {
-    struct seg_admission *mine = &party->record->admission;
+    struct seg_admission *mine = &party->record->own.admission;
     uint64_t choosing = claim_with_state(load_relaxed(&mine->claim), CLAIM_CHOOSING);
     store_release(&mine->wanted, load_relaxed(&mine->secured) + places);
     store_release(&mine->claim, choosing); /* TICKET */
@@ -93,7 +93,7 @@ static bool is_live_sender(uint64_t status)
 static bool read_claim(const struct segment *s, uint32_t number, struct claim *out)
 {
     struct seg_record *record = seg_record(s, number);
-    struct seg_admission *theirs = &record->admission;
+    struct seg_admission *theirs = &record->own.admission;
     for (int reads = 0; reads < READS_MAX; reads++) {
         uint64_t status = load_acquire(&record->status); /* STATUS */
         *out = (struct claim){0};
@@ -160,7 +160,7 @@ static void grant(struct seg_admission *mine, uint64_t word)
 int chan__admission_attempt(struct party *party)
 {
     const struct segment *s = party->segment;
-    struct seg_admission *mine = &party->record->admission;
+    struct seg_admission *mine = &party->record->own.admission;
     uint64_t word = load_acquire(&mine->claim);
     uint64_t own = load_relaxed(&mine->wanted) - load_relaxed(&party->record->sent);
     struct cursor seen = {0};
@@ -187,20 +187,20 @@ int chan__admission_attempt(struct party *party)
 int chan__admission_look(struct party *party)
 {
     const struct seg_record *record = party->record;
-    uint64_t own = load_relaxed(&record->admission.secured) - load_relaxed(&record->sent), before;
+    uint64_t own = load_relaxed(&record->own.admission.secured) - load_relaxed(&record->sent), before;
     int result = places_before(party, UINT64_MAX, &before);
     return result ? result : chan__ring_has_places(party, before + own + 1);
 }
 
 void chan__admission_withdraw(struct party *party)
 {
-    atomic_u64 *claim = &party->record->admission.claim;
+    atomic_u64 *claim = &party->record->own.admission.claim;
     store_seq_cst(claim, claim_with_state(load_acquire(claim), CLAIM_WITHDRAWN)); /* SLEEP */
 }
 
 void chan__admission_release(struct party *party, uint64_t places)
 {
-    atomic_u64 *secured = &party->record->admission.secured;
+    atomic_u64 *secured = &party->record->own.admission.secured;
     store_seq_cst(secured, load_relaxed(secured) - places); /* ENDING, SLEEP */
 }
 
@@ -210,7 +210,7 @@ uint64_t chan__admission_held(const struct segment *s, uint32_t number)
     if (!is_live_sender(load_acquire(&record->status)))
         return 0;
     uint64_t sent = sent_by(s, number);
-    uint64_t held = difference(load_seq_cst(&record->admission.secured), sent); /* ENDING */
+    uint64_t held = difference(load_seq_cst(&record->own.admission.secured), sent); /* ENDING */
     return held < s->g.messages ? held : s->g.messages;
 }
 

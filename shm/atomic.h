@@ -19,6 +19,12 @@
  *              then a ticket is drawn for it
  *   ENDING     grant() secures places, then looks whether the channel is shut down; a receiver sees that it is,
  *              then looks for secured places: both sequentially consistent, so one sees the other
+ *   OVERWRITE  chan__overwrite_fence(): a cell has    -> chan__retained_is(): whoever read bytes that were written
+ *              changed, then its block is filled anew     over finds that the cell has changed
+ *   SUBSCRIBE  chan__subscription_begin(): LIVE, then the tail; chan__subscription_slowest(): the tail, then who is
+ *              LIVE: with a sequentially consistent fence each, one sees the other
+ *   PASSED     chan__subscription_move() stores the    -> chan__subscription_slowest() loads it: the reader is done
+ *              cursor                                     with the messages before it
  *   SLEEP      chan__event_prepare() sets the sleeper bit, then looks at the ring; exchange() changes the
  *              ring, then looks at the sleeper bit: both sequentially consistent, so one sees the other
  */
@@ -44,6 +50,11 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks in shared memory would not su
 #define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
 #define store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define fetch_or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+
+/* For what no single operation can order: bytes read while they may be overwritten, and a look at many words. */
+#define fence_acquire() atomic_thread_fence(memory_order_acquire)
+#define fence_release() atomic_thread_fence(memory_order_release)
+#define fence_seq_cst() atomic_thread_fence(memory_order_seq_cst)
 
 static inline bool cas_seq_cst_u64(atomic_u64 *word, uint64_t old, uint64_t new)
 {

@@ -3,7 +3,8 @@
  *
  * The block takes g.block_bits, the seal one bit, the turn all others. A turn only goes forward, and
  * wraps: turns are compared by their difference. No word is 0.
- *   ring cell:  2L empty in lap L, 2L+1 full in lap L; the first lap is 1
+ *   ring cell:  2L empty in lap L, 2L+1 full in lap L; the first lap is 1. A ring that overwrites (overwrite.h)
+ *               goes from 2L-1 to 2L+1 at once
  *   hold cell:  the two low bits are the state */
 #ifndef SHM_CELL_H
 #define SHM_CELL_H
@@ -68,11 +69,13 @@ static inline uint64_t hold_turns(enum intent_kind kind)
     return kind == INTENT_TAKE || kind == INTENT_REDELIVER || kind == INTENT_MOVE ? 1 : 4;
 }
 
-/* Turns that an exchange moves the cell itself on: a ring cell by one; a hold cell from ORPHAN, 4k + 2, to
- * SPARE, 4k + 4. */
-static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell)
+/* Turns that an exchange moves the cell itself on from `word`: a ring cell by one, or by two where a send overwrites
+ * a message; a hold cell from ORPHAN, 4k + 2, to SPARE, 4k + 4. */
+static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell, uint64_t word,
+                                  enum intent_kind kind)
 {
-    return cell < g->messages ? 1 : 2;
+    bool overwrites = kind == INTENT_SEND && word & g->turn_unit;
+    return cell < g->messages && !overwrites ? 1 : 2;
 }
 
 /* The word of a hold cell at its next turn that has this state. */

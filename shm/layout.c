@@ -35,9 +35,20 @@ static unsigned bits_for(uint64_t count)
     return bits;
 }
 
+static bool kind_is_known(const struct geometry *g)
+{
+    switch (g->kind) {
+    case CHAN_QUEUE:
+        return g->overflow == CHAN_LAG;
+    case CHAN_BROADCAST:
+        return g->overflow <= CHAN_BLOCK && !g->max_deliveries;
+    }
+    return false;
+}
+
 static bool in_range(const struct geometry *g)
 {
-    return g->kind == CHAN_QUEUE && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
+    return kind_is_known(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
            g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
            g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
            g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX &&
@@ -105,13 +116,14 @@ uint64_t chan__layout_signature(void)
         sizeof(struct seg_hot),
         offsetof(struct seg_hot, data_event),
         offsetof(struct seg_hot, orphans),
+        offsetof(struct seg_hot, life_event),
         offsetof(struct seg_hot, tickets),
         SEG_RECORDS_AT,
         offsetof(struct seg_record, intent_old),
         offsetof(struct seg_record, sent),
         offsetof(struct seg_record, returned),
         offsetof(struct seg_record, waits_for),
-        offsetof(struct seg_record, admission),
+        offsetof(struct seg_record, own),
         offsetof(struct seg_record, holds),
         offsetof(struct seg_block, extent_first),
         BLOCK_HEADER_BYTES,

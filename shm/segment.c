@@ -128,6 +128,7 @@ static void fill_header(struct segment *s, const struct segment_facts *facts)
         .holds = g->holds,
         .max_deliveries = g->max_deliveries,
         .order = g->order,
+        .overflow = g->overflow,
         .inline_size = g->inline_size,
         .block_bytes = g->block_bytes,
         .blocks = g->blocks,
@@ -266,6 +267,7 @@ static int validate_geometry(const struct seg_header *h, struct geometry *out)
         .holds = h->holds,
         .max_deliveries = h->max_deliveries,
         .order = h->order,
+        .overflow = h->overflow,
     };
     if (chan__geometry_complete(&g))
         return -EBADMSG;

@@ -3,13 +3,32 @@
 #include "src/kind.h"
 
 static const struct kind kinds[] = {
-    [CHAN_QUEUE] = {chan__queue_put, NULL, chan__queue_recv, chan__queue_recv_view, chan__queue_release,
-                    chan__queue_give_back, chan__queue_send_ready, chan__queue_recv_ready},
+    [CHAN_QUEUE] = {.put = chan__queue_put,
+                    .recv = chan__queue_recv,
+                    .recv_view = chan__queue_recv_view,
+                    .release = chan__queue_release,
+                    .give_back = chan__queue_give_back,
+                    .send_ready = chan__queue_send_ready,
+                    .recv_ready = chan__queue_recv_ready},
+    [CHAN_BROADCAST] = {.put = chan__broadcast_put,
+                        .make_room = chan__broadcast_make_room,
+                        .recv = chan__broadcast_recv,
+                        .recv_view = chan__broadcast_recv_view,
+                        .release = chan__broadcast_release,
+                        .attaching = chan__broadcast_attaching,
+                        .attached = chan__broadcast_attached,
+                        .send_ready = chan__broadcast_send_ready,
+                        .recv_ready = chan__broadcast_recv_ready},
 };
 
-static const struct kind fair_queue = {chan__fair_put,        chan__fair_give_up,    chan__queue_recv,
-                                       chan__queue_recv_view, chan__queue_release,   chan__queue_give_back,
-                                       chan__fair_send_ready, chan__queue_recv_ready};
+static const struct kind fair_queue = {.put = chan__fair_put,
+                                       .give_up = chan__fair_give_up,
+                                       .recv = chan__queue_recv,
+                                       .recv_view = chan__queue_recv_view,
+                                       .release = chan__queue_release,
+                                       .give_back = chan__queue_give_back,
+                                       .send_ready = chan__fair_send_ready,
+                                       .recv_ready = chan__queue_recv_ready};
 
 const struct kind *chan__kind(const struct chan *ch)
 {

@@ -29,6 +29,9 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
         options->mode & ~0777u || options->message_size > UINT64_C(1) << 40)
         return -EINVAL;
     uint64_t messages = options->messages ? options->messages : DEFAULT_MESSAGES;
+    /* Where a message is overwritten unread, the one that takes its place has its memory before. */
+    bool overwrites = options->kind == CHAN_BROADCAST && options->overflow == CHAN_LAG;
+    uint64_t in_memory = overwrites ? messages + 1 : messages;
     *g = (struct geometry){
         .kind = options->kind,
         .lifetime = options->lifetime,
@@ -36,11 +39,12 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
         .receivers = options->receivers,
         .messages = messages,
         .message_size = options->message_size,
-        .payload_bytes = options->bytes ? options->bytes : default_budget(messages, options->message_size),
+        .payload_bytes = options->bytes ? options->bytes : default_budget(in_memory, options->message_size),
         .endpoints = options->endpoints ? options->endpoints : DEFAULT_ENDPOINTS,
         .holds = options->holds ? options->holds : DEFAULT_HOLDS,
         .max_deliveries = options->max_deliveries,
         .order = options->order,
+        .overflow = options->overflow,
     };
     return chan__geometry_complete(g);
 }
@@ -82,6 +86,7 @@ void chan_options_of(const struct chan *ch, struct chan_options *out)
         .group = CHAN_NO_GROUP,
         .max_deliveries = g->max_deliveries,
         .order = g->order,
+        .overflow = g->overflow,
     };
     struct chan_stat stat = {.size = sizeof stat};
     if (!chan_stat(ch, &stat)) {

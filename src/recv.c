@@ -47,7 +47,7 @@ static int senders_to_wake(const struct segment *s, uint32_t places)
     return s->g.wakes_all ? INT_MAX : (int)places;
 }
 
-static void announce(const struct chan_receiver *rx, uint32_t *unannounced)
+void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
 {
     const struct segment *s = segment_of(rx);
     if (*unannounced)
@@ -163,9 +163,7 @@ static void finish(struct receiving *op)
     chan__others_may_end(ch);
 }
 
-/* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
- * received, but not returned. */
-static void count_returned(struct chan_receiver *rx, uint64_t messages)
+void chan__recv_returns(struct chan_receiver *rx, uint64_t messages)
 {
     struct seg_record *record = rx->handle.endpoint.party.record;
     store_release(&record->returned, load_relaxed(&record->returned) + messages);
@@ -214,7 +212,7 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
         return result;
     result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
     if (!result)
-        count_returned(rx, 1);
+        chan__recv_returns(rx, 1);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -264,12 +262,13 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
             deliveries = rx->deliveries;
         received += !result;
         if (unannounced == BATCH_UNANNOUNCED)
-            announce(rx, &unannounced);
+            chan__recv_announce(rx, &unannounced);
     }
-    announce(rx, &unannounced);
+    chan__recv_announce(rx, &unannounced);
     if (received) {
+        rx->lag_untold = result == -EOVERFLOW;
         rx->deliveries = deliveries;
-        count_returned(rx, received);
+        chan__recv_returns(rx, received);
     }
     chan__handle_leave(&rx->handle);
     return received ? (ssize_t)received : result;
@@ -336,7 +335,7 @@ static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
         d->deliveries = d->op.rx->deliveries;
     d->taken += !result;
     if (d->unannounced == BATCH_UNANNOUNCED)
-        announce(d->op.rx, &d->unannounced);
+        chan__recv_announce(d->op.rx, &d->unannounced);
     return result;
 }
 
@@ -369,10 +368,10 @@ static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t co
         d.op.end = &end;
         result = drain_from(&d, take_from_ring);
     }
-    announce(rx, &d.unannounced);
+    chan__recv_announce(rx, &d.unannounced);
     if (d.taken) {
         rx->deliveries = d.deliveries;
-        count_returned(rx, d.taken);
+        chan__recv_returns(rx, d.taken);
         return (ssize_t)d.taken;
     }
     bool may_come_back = over && (others_hold_messages(&d.op) || others_hold_messages(&d.op));
@@ -492,7 +491,7 @@ int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
     struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
     rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
     finish(&op);
-    count_returned(rx, 1);
+    chan__recv_returns(rx, 1);
     *view = (struct chan_view){0};
     return 0;
 }
@@ -551,6 +550,8 @@ void chan__discard_all(struct handle *h)
     const struct segment *s = &h->chan->segment;
     struct held spare;
     struct message message;
+    if (s->g.kind == CHAN_BROADCAST)
+        return; /* what it retains is nobody's any more, and is overwritten in time */
     struct party party =
         h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
     party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);

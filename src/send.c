@@ -4,6 +4,7 @@
 
 #include "shm/arena.h"
 #include "shm/event.h"
+#include "shm/overwrite.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -29,13 +30,33 @@ static int check_open(struct chan_sender *tx, bool has_place)
     return has_place && !(state & STATE_RECEIVERS_GONE) ? 0 : -EPIPE;
 }
 
+static int claim(struct sending *op)
+{
+    return chan__arena_claim(segment_of(op->tx), op->spare.number, op->size, &op->tx->arena_hint);
+}
+
+/* Some kinds have memory in use that they can do without, one message's at a time. */
+OUT_OF_LINE static int make_room_and_claim(struct sending *op)
+{
+    int (*make_room)(struct sending *) = chan__kind(op->tx->handle.chan)->make_room;
+    int result = -EAGAIN;
+    for (uint64_t i = 0; result == -EAGAIN && i <= segment_of(op->tx)->g.messages; i++) {
+        if (!make_room || make_room(op))
+            return -EAGAIN;
+        result = claim(op);
+    }
+    return result;
+}
+
 static int get_memory(struct sending *op)
 {
     const struct segment *s = segment_of(op->tx);
     if (op->size <= s->g.inline_size) {
         store_relaxed(&op->spare.block->extent_count, 0);
     } else {
-        int result = chan__arena_claim(s, op->spare.number, op->size, &op->tx->arena_hint);
+        int result = claim(op);
+        if (result == -EAGAIN)
+            result = make_room_and_claim(op);
         if (result)
             return result;
     }
@@ -158,6 +179,17 @@ int chan__sending_check_open(struct chan_sender *tx)
     return check_open(tx, false);
 }
 
+int chan__sending_compose(struct sending *op)
+{
+    chan__overwrite_fence();
+    return fill(op);
+}
+
+bool chan__sending_heads_a_batch(const struct sending *op)
+{
+    return heads_a_batch(op);
+}
+
 int chan__sending_fill(struct sending *op)
 {
     return op->has_memory ? 0 : fill(op);
@@ -234,22 +266,22 @@ int chan_send_until(struct chan_sender *tx, const void *data, size_t size, int64
     return send_until(tx, data, size, chan__user_deadline(deadline_ns));
 }
 
-static void announce(struct chan_sender *tx, struct batch *batch)
+void chan__send_announce(struct chan_sender *tx, struct batch *batch)
 {
+    int count = chan__is_queue(tx->handle.chan) ? (int)batch->unannounced : INT_MAX;
     if (batch->unannounced)
-        chan__event_notify(&seg_hot(segment_of(tx))->data_event, (int)batch->unannounced);
+        chan__event_notify(&seg_hot(segment_of(tx))->data_event, count);
     batch->unannounced = 0;
 }
 
-/* One message of a batch. Receivers hear of several at once, but of all before this sender waits for them. */
-static int send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
-                            struct batch *batch)
+int chan__send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
+                           struct batch *batch)
 {
     if (!message->iov_base && message->iov_len)
         return -EINVAL;
     int result = send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, batch);
     if (result == -EAGAIN || batch->unannounced == BATCH_UNANNOUNCED)
-        announce(tx, batch);
+        chan__send_announce(tx, batch);
     if (result == -EAGAIN && deadline_ns != DEADLINE_TRY)
         result = send_copy(tx, message->iov_base, message->iov_len, deadline_ns, NULL);
     return result;
@@ -266,10 +298,10 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
     size_t sent = 0;
     struct batch batch = {0};
     while (!result && sent < count && sent < SSIZE_MAX) {
-        result = send_one_of_many(tx, &messages[sent], deadline_ns, &batch);
+        result = chan__send_one_of_many(tx, &messages[sent], deadline_ns, &batch);
         sent += !result;
     }
-    announce(tx, &batch);
+    chan__send_announce(tx, &batch);
     if (result == -EAGAIN)
         count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
@@ -321,6 +353,8 @@ static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan
     unsigned char *payload = chan__payload(s, op.spare.block, size);
     if (!payload)
         return -EBADMSG;
+    if (!chan__is_queue(tx->handle.chan))
+        chan__overwrite_fence();
     tx->handle.open |= hold_bit(&tx->handle, op.spare.hold);
     *loan = (struct chan_loan){.data = payload, .size = size, .hold = op.spare.hold + 1};
     return 0;

@@ -19,7 +19,8 @@ struct chan;
 #define CHAN_NAME_MAX 200
 
 /* Kinds of channel. */
-#define CHAN_QUEUE 0u /* bounded FIFO queue; each message goes to exactly one receiver */
+#define CHAN_QUEUE 0u     /* bounded FIFO queue; each message goes to exactly one receiver */
+#define CHAN_BROADCAST 1u /* each message goes to every receiver there is: shmchan/broadcast.h */
 
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u
@@ -42,6 +43,10 @@ struct chan;
  * order: a message is for whoever comes. */
 #define CHAN_BARGING 0u
 #define CHAN_FAIR 1u
+/* What a broadcast does with messages that a receiver has not read yet when `messages` later ones have been sent:
+ * overwrite them, and tell the receiver how many it missed, or have the senders wait for it. */
+#define CHAN_LAG 0u
+#define CHAN_BLOCK 1u
 
 /* Flags for creating and opening; they concern this process's mapping, not the object. */
 /* Map every page now, so that no page fault comes later. */
@@ -63,7 +68,7 @@ struct chan;
 
 struct chan_options {
     uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
-    uint32_t kind;           /* CHAN_QUEUE */
+    uint32_t kind;           /* CHAN_QUEUE ... */
     uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64 */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
     uint64_t bytes;          /* payload budget, see below; 0 means a default */
@@ -77,12 +82,13 @@ struct chan_options {
     uint32_t flags;          /* CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER */
     uint32_t max_deliveries; /* see below; 0: no limit */
     uint32_t order;          /* CHAN_BARGING or CHAN_FAIR */
+    uint32_t overflow;       /* broadcast: CHAN_LAG or CHAN_BLOCK; else 0 */
     uint32_t reserved;       /* must be 0 */
 };
 
 /* bytes: the payload budget beside `messages`; the channel is full when either is used up. It concerns
  * only messages larger than chan_memory.inline_size. The default has room for `messages` of the largest
- * size, but at most for the larger of 64 MiB and four of them.
+ * size, and for one more in a broadcast that overwrites, but at most for the larger of 64 MiB and four of them.
  *
  * max_deliveries: a message that was delivered this often and never released is moved to a dead-letter channel
  * (chan_receiver_set_dead_letters()), or discarded, instead of being delivered once more; both are counted. */

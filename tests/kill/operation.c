@@ -169,6 +169,60 @@ static int run_view_release(struct actor *a)
     return result ? result : run_release(a);
 }
 
+static int run_write(struct actor *a)
+{
+    ssize_t written = chan_write(a->tx, a->journal->buffer[0], a->journal->sizes[0]);
+    if (written < 0)
+        return (int)written;
+    a->journal->sent++;
+    return 0;
+}
+
+/* Read into the journal from `at` on, at most `size` bytes. */
+static int read_at(struct actor *a, size_t at, size_t size)
+{
+    ssize_t got = chan_read(a->rx, (unsigned char *)a->journal->buffer + at, size);
+    return got < 0 ? (int)got : 0;
+}
+
+/* All messages that are there, one behind the other. */
+static int run_read(struct actor *a)
+{
+    struct journal *j = a->journal;
+    const unsigned char *bytes = (const unsigned char *)j->buffer;
+    int result = read_at(a, 0, sizeof j->buffer);
+    for (uint32_t i = 0; !result && i < BATCH; i++) {
+        j->got[i] = id_of(bytes);
+        bytes += j->got[i] ? message_size(a->scene, j->got[i]) : 0;
+    }
+    return result;
+}
+
+/* So few that they are never a whole message. */
+#define PART_BYTES 5u
+
+static int run_read_part(struct actor *a)
+{
+    int result = read_at(a, 0, PART_BYTES);
+    if (!result)
+        a->journal->viewed = id_of(a->journal->buffer);
+    return result;
+}
+
+static int run_read_rest(struct actor *a)
+{
+    uint32_t id = a->journal->viewed;
+    int result = read_at(a, PART_BYTES, message_size(a->scene, id) - PART_BYTES);
+    if (!result)
+        a->journal->got[0] = id;
+    return result;
+}
+
+static void prepare_part(struct actor *a)
+{
+    (void)run_read_part(a);
+}
+
 static void prepare_view(struct actor *a)
 {
     (void)run_recv_view(a);
@@ -339,12 +393,17 @@ const struct operation operations[] = {
      .permits = true,
      .prepare = prepare_permit,
      .run = run_close_sender},
+    {.name = "write", .role = TX, .sends = 1, .room = 1, .prepare = compose_all, .run = run_write},
     {.name = "recv", .role = RX, .takes = 1, .needs = 1, .run = run_recv},
     {.name = "recv_many", .role = RX, .takes = BATCH, .needs = 1, .run = run_recv_many},
     {.name = "drain", .role = RX, .takes = BATCH, .needs = 1, .run = run_drain},
     {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
     {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
     {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
+    /* The buffer has room for some of those that come meanwhile. */
+    {.name = "read", .role = RX, .takes = 2 * BATCH, .needs = 1, .run = run_read},
+    {.name = "read_part", .role = RX, .needs = 1, .run = run_read_part},
+    {.name = "read_rest", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_part, .run = run_read_rest},
     {.name = "redelivery", .role = RX, .takes = 1, .orphan = true, .run = run_recv},
     {.name = "redelivery view", .role = RX, .orphan = true, .run = run_recv_view},
     {.name = "attach sender", .role = TX, .attaches = true, .run = run_attach_sender},
@@ -388,6 +447,21 @@ const struct operation *operation_find(const char *name)
     abort();
 }
 
+/* A receiver's messages are sent by an endpoint that is gone again before its operation. */
+static int fill(struct actor *a)
+{
+    struct chan_sender *tx = a->tx, *own = NULL;
+    int result = a->fill && !tx ? chan_attach_sender(a->ch, CHAN_NO_SPIN, &own) : 0;
+    for (uint32_t i = 0; !result && i < a->fill; i++) {
+        unsigned char message[MESSAGE_BYTES_MAX];
+        uint32_t id = a->fill_id + i;
+        message_write(message, message_size(a->scene, id), id);
+        result = chan_try_send(tx ? tx : own, message, message_size(a->scene, id));
+    }
+    chan_close_sender(own);
+    return result;
+}
+
 void operation_perform(const struct operation *operation, struct actor *actor)
 {
     int result = 0;
@@ -398,12 +472,8 @@ void operation_perform(const struct operation *operation, struct actor *actor)
         result = chan_attach_sender(actor->ch, CHAN_NO_SPIN, &actor->tx);
     if (!result && !operation->attaches && operation->role == RX)
         result = chan_attach_receiver(actor->ch, CHAN_NO_SPIN, &actor->rx);
-    for (uint32_t i = 0; !result && i < actor->fill; i++) {
-        unsigned char message[MESSAGE_BYTES_MAX];
-        uint32_t id = actor->fill_id + i;
-        message_write(message, message_size(actor->scene, id), id);
-        result = chan_try_send(actor->tx, message, message_size(actor->scene, id));
-    }
+    if (!result)
+        result = fill(actor);
     if (!result && operation->prepare)
         operation->prepare(actor);
     actor->journal->result = result;

@@ -23,11 +23,15 @@ enum channel_option {
     OPTION_HUGE_PAGES,
     OPTION_MAX_DELIVERIES,
     OPTION_FAIR,
+    OPTION_KIND,
+    OPTION_OVERFLOW,
 };
 
 /* For the array given to next_option(). */
 /* clang-format off */
 #define CHANNEL_OPTIONS                                                                                      \
+    {"kind", required_argument, NULL, OPTION_KIND},                                                          \
+    {"overflow", required_argument, NULL, OPTION_OVERFLOW},                                                  \
     {"messages", required_argument, NULL, OPTION_MESSAGES},                                                  \
     {"message-size", required_argument, NULL, OPTION_MESSAGE_SIZE},                                          \
     {"bytes", required_argument, NULL, OPTION_BYTES},                                                        \
@@ -47,6 +51,8 @@ enum channel_option {
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
+    "  --kind KIND           queue, or broadcast: everybody gets every message (queue)\n"                    \
+    "  --overflow lag|block  broadcast: slow receivers miss messages, or senders wait for them (lag)\n"      \
     "  --messages N          capacity (64)\n"                                                                \
     "  --message-size BYTES  largest message (4K)\n"                                                         \
     "  --bytes BYTES         payload budget for larger messages (messages x message-size, at most 64M)\n"    \
@@ -66,6 +72,9 @@ enum channel_option {
 
 /* What chanctl makes unless told otherwise: the library's defaults, but durable. */
 struct chan_options default_channel(void);
+
+/* "queue" ...; NULL: there is no such kind. */
+const char *kind_name(uint32_t kind);
 
 /* Take `option` if it is one of CHANNEL_OPTIONS: 1; else 0. */
 int take_channel_option(const struct command *command, int option, struct chan_options *out);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "channel_options.h"
 #include "exit_codes.h"
 #include "json.h"
 #include "look.h"
@@ -20,12 +21,12 @@ static void print_line(const struct look *look, int width)
     print_escaped(stdout, look->name, strlen(look->name));
     printf("%*s", width - (int)strlen(look->name), "");
     if (look->error != 0) {
-        printf("  %-5s  %-9s  %7s  %9s  %15s  %10s  %-10s  %s: %s\n", "-", "-", "-", "-", "-", "-", "-",
+        printf("  %-10s  %-9s  %7s  %9s  %15s  %10s  %-10s  %s: %s\n", "-", "-", "-", "-", "-", "-", "-",
                state_name(look->state), look->reason);
         return;
     }
     snprintf(queue, sizeof(queue), "%" PRIu64 "/%" PRIu64, chan_len(look->ch), chan_capacity(look->ch));
-    printf("  %-5s  %-9s  %7u  %9u  %15s  %10s  %-10s  %s%s%s\n", "queue",
+    printf("  %-10s  %-9s  %7u  %9u  %15s  %10s  %-10s  %s%s%s\n", kind_name(look->options.kind),
            look->options.lifetime == CHAN_DURABLE ? "durable" : "ephemeral", look->live_senders,
            look->live_receivers, queue, format_bytes(look->memory.total_bytes, bytes),
            format_user(look->stat.owner_uid, owner), state_name(look->state), look->reason[0] ? ": " : "",
@@ -41,7 +42,7 @@ static void print_object(struct json *json, const struct look *look)
     json_string(json, "state", state_name(look->state));
     json_string(json, "reason", look->reason);
     if (look->error == 0) {
-        json_string(json, "kind", "queue");
+        json_string(json, "kind", kind_name(look->options.kind));
         json_string(json, "lifetime", look->options.lifetime == CHAN_DURABLE ? "durable" : "ephemeral");
         json_unsigned(json, "senders", look->live_senders);
         json_unsigned(json, "receivers", look->live_receivers);
@@ -82,7 +83,7 @@ static int run(int argc, char **argv)
     if (as_json)
         json_open_array(&json, NULL);
     else if (!names_only && names.count > 0)
-        printf("%-*s  %-5s  %-9s  %7s  %9s  %15s  %10s  %-10s  %s\n", width, "NAME", "KIND", "LIFETIME",
+        printf("%-*s  %-10s  %-9s  %7s  %9s  %15s  %10s  %-10s  %s\n", width, "NAME", "KIND", "LIFETIME",
                "SENDERS", "RECEIVERS", "QUEUED/CAPACITY", "BYTES", "OWNER", "STATE");
     for (size_t i = 0; i < names.count; i++) {
         struct look look;

@@ -2,6 +2,7 @@
 /* Shows a channel to programs. */
 #include <string.h>
 
+#include "channel_options.h"
 #include "json.h"
 #include "process.h"
 #include "stat_print.h"
@@ -21,6 +22,8 @@ static void put_shape(struct json *json, const struct look *look)
     json_boolean(json, "one_receiver", options->receivers == CHAN_ONE);
     json_unsigned(json, "max_deliveries", options->max_deliveries);
     json_boolean(json, "fair", options->order == CHAN_FAIR);
+    if (options->kind == CHAN_BROADCAST)
+        json_string(json, "overflow", options->overflow == CHAN_BLOCK ? "block" : "lag");
     json_close(json);
 }
 
@@ -79,8 +82,12 @@ static void put_queue(struct json *json, const struct look *look)
     json_unsigned(json, "unreturned", stat->unreturned);
     json_unsigned(json, "sent_bytes", stat->sent_bytes);
     json_unsigned(json, "received_bytes", stat->received_bytes);
-    json_boolean(json, "conserved", unaccounted(stat) == 0);
-    json_signed(json, "unaccounted", unaccounted(stat));
+    if (look->options.kind == CHAN_BROADCAST) {
+        json_unsigned(json, "lagged", stat->lagged);
+    } else {
+        json_boolean(json, "conserved", unaccounted(stat) == 0);
+        json_signed(json, "unaccounted", unaccounted(stat));
+    }
     json_close(json);
 }
 
@@ -127,6 +134,7 @@ static void put_endpoint(struct json *json, const struct chan_endpoint_stat *end
     json_unsigned(json, "held", endpoint->held);
     json_unsigned(json, "permits", endpoint->permits);
     json_unsigned(json, "orphaned", endpoint->orphaned);
+    json_unsigned(json, "unread", endpoint->unread);
     json_close(json);
 }
 
@@ -139,7 +147,7 @@ void print_stat_json(const struct look *look)
     json_open_object(&json, NULL);
     json_string(&json, "name", look->name);
     json_hex(&json, "id", id, sizeof(id));
-    json_string(&json, "kind", "queue");
+    json_string(&json, "kind", kind_name(look->options.kind));
     json_string(&json, "lifetime", lifetime_name(&look->options));
     json_string(&json, "state", state_name(look->state));
     json_string(&json, "reason", look->reason);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "channel_options.h"
 #include "process.h"
 #include "text.h"
 
@@ -55,8 +56,8 @@ static void print_object(const struct look *look)
     chan_id(look->ch, id);
     printf("channel    ");
     print_escaped(stdout, look->name, strlen(look->name));
-    printf(", %s queue, %s%s%s%s\n", lifetime_name(&look->options), state_name(look->state),
-           look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
+    printf(", %s %s, %s%s%s%s\n", lifetime_name(&look->options), kind_name(look->options.kind),
+           state_name(look->state), look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
     printf("id         ");
     print_hex(stdout, id, sizeof(id));
     printf(", format %u\n", stat->format_version);
@@ -82,6 +83,9 @@ static void print_shape(const struct look *look)
         printf(", at most %u deliveries", options->max_deliveries);
     if (options->order == CHAN_FAIR)
         printf(", fair");
+    if (options->kind == CHAN_BROADCAST)
+        printf(", %s", options->overflow == CHAN_BLOCK ? "senders wait for slow receivers"
+                                                       : "slow receivers miss messages");
     printf("\nmemory     %s, of which %s resident; payload %" PRIu64 " of %" PRIu64 " units of %s in use\n",
            format_bytes(look->memory.total_bytes, total), format_bytes(look->stat.resident_bytes, resident),
            look->stat.units_used, look->memory.units, format_bytes(look->memory.unit_bytes, units));
@@ -132,6 +136,21 @@ static void print_metrics(const struct chan_stat *stat)
            stat->deaths, stat->given_back, stat->units_reclaimed);
 }
 
+/* Every receiver has its own share: nothing adds up to what was sent. */
+static void print_broadcast(const struct look *look)
+{
+    const struct chan_stat *stat = &look->stat;
+    char age[FIGURE_MAX], sent[FIGURE_MAX], received[FIGURE_MAX];
+
+    printf("kept       %" PRIu64 " of %" PRIu64 " messages, oldest %s; %" PRIu64 " not read by all\n",
+           stat->queued, chan_capacity(look->ch),
+           stat->oldest_ns < 0 ? "none" : format_duration(stat->oldest_ns, age), chan_len(look->ch));
+    printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " received by all together (%s), %" PRIu64
+           " missed, %" PRIu64 " given up early for want of memory\n",
+           stat->sent, format_bytes(stat->sent_bytes, sent), stat->received,
+           format_bytes(stat->received_bytes, received), stat->lagged, stat->discarded);
+}
+
 static void print_endpoint(const struct chan_endpoint_stat *endpoint)
 {
     char user[FIGURE_MAX], bytes[FIGURE_MAX], waiting[FIGURE_MAX], waited[FIGURE_MAX];
@@ -151,6 +170,8 @@ static void print_endpoint(const struct chan_endpoint_stat *endpoint)
         printf("; has %" PRIu64 " permits", endpoint->permits);
     if (endpoint->orphaned > 0)
         printf("; %u to deliver again", endpoint->orphaned);
+    if (endpoint->unread > 0)
+        printf("; %" PRIu64 " unread", endpoint->unread);
     if (endpoint->in_operation)
         printf("; in an operation");
     putchar('\n');
@@ -160,7 +181,10 @@ void print_stat(const struct look *look)
 {
     print_object(look);
     print_shape(look);
-    print_queue(look);
+    if (look->options.kind == CHAN_BROADCAST)
+        print_broadcast(look);
+    else
+        print_queue(look);
     print_metrics(&look->stat);
     printf("endpoints  %u senders, %u receivers, %u weak, %u dead\n", look->live_senders,
            look->live_receivers, look->live_weak, look->dead);
