@@ -46,8 +46,7 @@ static int find_oldest(const struct segment *s, uint64_t *oldest)
     int result = chan__retained_range(s, oldest, &tail);
     if (result)
         return result;
-    bool is_read =
-        s->g.overflow == CHAN_LAG || (int64_t)(*oldest - chan__subscription_slowest(s, tail)) < 0;
+    bool is_read = s->g.overflow == CHAN_LAG || (int64_t)(*oldest - chan__subscription_slowest(s, tail)) < 0;
     return *oldest != tail && is_read ? 0 : -EAGAIN;
 }
 

@@ -180,8 +180,9 @@ int chan_open(const char *name, uint32_t flags, struct chan **out)
 static bool serves(const struct geometry *have, const struct geometry *want)
 {
     return have->kind == want->kind && have->lifetime == want->lifetime && have->senders == want->senders &&
-           have->receivers == want->receivers && have->overflow == want->overflow && have->order == want->order &&
-           have->messages >= want->messages && have->message_size >= want->message_size;
+           have->receivers == want->receivers && have->overflow == want->overflow &&
+           have->order == want->order && have->messages >= want->messages &&
+           have->message_size >= want->message_size;
 }
 
 int chan_open_or_create(const char *name, const struct chan_options *options, struct chan **out)

@@ -53,8 +53,8 @@ void flavour_name(const struct flavour *flavour, char *text, size_t capacity)
     snprintf(text, capacity, "%s>%s %s %s %s%s%s%s", flavour->senders == CHAN_ONE ? "one" : "many",
              flavour->receivers == CHAN_ONE ? "one" : "many",
              flavour->lifetime == CHAN_DURABLE ? "durable" : "ephemeral", flavour->large ? "large" : "inline",
-             flavour->anonymous ? "anonymous" : "named",
-             flavour->order == CHAN_FAIR ? " fair" : "", flavour->flags & CHAN_NO_KEEPER ? " no-keeper" : "",
+             flavour->anonymous ? "anonymous" : "named", flavour->order == CHAN_FAIR ? " fair" : "",
+             flavour->flags & CHAN_NO_KEEPER ? " no-keeper" : "",
              kinds[flavour->kind == CHAN_BROADCAST ? 1 + flavour->overflow : 0]);
 }
 
