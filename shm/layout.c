@@ -51,7 +51,8 @@ static bool in_range(const struct geometry *g)
     return kind_is_known(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
            g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
            g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
-           g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX;
+           g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX &&
+           g->order <= (g->kind == CHAN_QUEUE ? CHAN_FAIR : CHAN_BARGING);
 }
 
 uint64_t chan__unit_bytes(uint64_t message_size)
@@ -84,6 +85,8 @@ int chan__geometry_complete(struct geometry *g)
     int result = payload_complete(g);
     if (result)
         return result;
+    g->plain = g->kind == CHAN_QUEUE && g->order == CHAN_BARGING;
+    g->wakes_all = g->units || g->order == CHAN_FAIR;
     g->role_cells = g->holds + 1;
     g->blocks = g->messages + 2 * (uint64_t)g->role_cells * g->endpoints;
     g->record_bytes =
@@ -114,6 +117,7 @@ uint64_t chan__layout_signature(void)
         offsetof(struct seg_hot, data_event),
         offsetof(struct seg_hot, orphans),
         offsetof(struct seg_hot, life_event),
+        offsetof(struct seg_hot, tickets),
         SEG_RECORDS_AT,
         offsetof(struct seg_record, intent_old),
         offsetof(struct seg_record, sent),

@@ -45,7 +45,7 @@ struct seg_header {
     uint32_t endpoints;     /* records */
     uint32_t holds;         /* loans or views that an endpoint may have; one hold cell more for each role */
     uint32_t max_deliveries;
-    uint32_t reserved0;
+    uint32_t order;       /* CHAN_BARGING, CHAN_FAIR */
     uint64_t inline_size; /* from here to record_bytes all follow from the fields above */
     uint64_t block_bytes;
     uint64_t blocks;
@@ -84,6 +84,11 @@ struct seg_hot {
      * by CAS. */
     _Alignas(SEG_LINE) atomic_u64 orphans;
     _Alignas(SEG_LINE) atomic_u32 life_event; /* as the others: who waits for the end sleeps here */
+    /* Fair queues (admission.h). Tickets that have been drawn; writer: whoever shows a claim, by fetch-and-add. */
+    _Alignas(SEG_LINE) atomic_u64 tickets;
+    /* Senders have had records below this. Writer: claimers of records, by CAS, upwards. */
+    atomic_u32 sender_records;
+    uint32_t reserved0;
 };
 
 #define STATE_SENDERS_SEEN UINT64_C(0x1) /* a sender has been attached */
@@ -94,6 +99,13 @@ struct seg_hot {
 #define STATE_FINISHED UINT64_C(0x20)   /* ephemeral: the last endpoint is gone; to be unlinked */
 #define STATE_NO_SENDERS UINT64_C(0x40) /* durable: there is none now; the next one takes it away */
 #define STATE_VERSION UINT64_C(0x10000)
+
+/* A sender's claims to places in a fair queue: admission.h. Writer: owner; `claim` also helpers, by CAS. */
+struct seg_admission {
+    atomic_u64 claim;   /* {ticket:62, state:2} */
+    atomic_u64 secured; /* it has places for so many messages: `sent` has not come to that yet */
+    atomic_u64 wanted;  /* and waits for places for so many, while the claim waits */
+};
 
 /* A broadcast's receiver, as long as its record is LIVE or PREPARED: shm/subscription.h. Numbers count messages
  * from 0 in the order of sending. Writer: owner. */
@@ -164,6 +176,7 @@ struct seg_record {
     /* What only some kinds of channel need. */
     _Alignas(SEG_LINE) union {
         struct seg_subscription subscription;
+        struct seg_admission admission;
         uint64_t reserved[16];
     } own;
 
@@ -212,10 +225,12 @@ struct seg_block {
 struct geometry {
     uint32_t kind, lifetime, senders, receivers;
     uint64_t messages, message_size, payload_bytes;
-    uint32_t endpoints, holds, max_deliveries, overflow;
+    uint32_t endpoints, holds, max_deliveries, overflow, order;
     uint32_t role_cells; /* hold cells of a role: holds + 1, so that copying works while all holds are out */
     uint64_t inline_size, block_bytes, blocks, unit_bytes, units;
     uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
+    bool plain;          /* a queue whose senders come in no order */
+    bool wakes_all;      /* a place that is free may be for any of those who wait for one */
     unsigned block_bits; /* of a cell word, for the block number */
     unsigned index_bits; /* of a hint, for the cell's index */
     uint64_t block_mask; /* those block_bits */
@@ -253,6 +268,8 @@ _Static_assert(offsetof(struct seg_hot, data_event) == 384, "hot words");
 _Static_assert(offsetof(struct seg_hot, space_event) == 512, "hot words");
 _Static_assert(offsetof(struct seg_hot, orphans) == 640, "hot words");
 _Static_assert(offsetof(struct seg_hot, life_event) == 768, "hot words");
+_Static_assert(offsetof(struct seg_hot, tickets) == 896, "hot words");
+_Static_assert(offsetof(struct seg_hot, sender_records) == 904, "hot words");
 
 _Static_assert(offsetof(struct seg_record, pid) == 8, "record");
 _Static_assert(offsetof(struct seg_record, start_time) == 16, "record");
@@ -274,6 +291,7 @@ _Static_assert(offsetof(struct seg_record, own) == 384, "record");
 _Static_assert(offsetof(struct seg_record, own.subscription.cursor) == 384, "record");
 _Static_assert(offsetof(struct seg_record, own.subscription.since) == 392, "record");
 _Static_assert(offsetof(struct seg_record, own.subscription.lagged) == 400, "record");
+_Static_assert(offsetof(struct seg_record, own.admission.wanted) == 400, "record");
 _Static_assert(offsetof(struct seg_record, holds) == 512, "record");
 
 _Static_assert(offsetof(struct seg_block, size) == 8, "block");

@@ -76,6 +76,18 @@ bool chan__exchange_took(const struct segment *s, uint32_t number)
     return intent_is_sound(s, &i) && chan__decide(s, number, intent_new(s, number, &i), i.cell);
 }
 
+bool chan__send_is_uncounted(const struct segment *s, uint32_t number, uint64_t sent)
+{
+    struct seg_record *record = seg_record(s, number);
+    uint64_t old = load_acquire(&record->intent_old); /* INTENT */
+    if (!old)
+        return false;
+    struct intent i = chan__intent_get(record);
+    bool fits = i.old == old && i.kind == INTENT_SEND && i.count == sent && intent_is_sound(s, &i);
+    return fits && chan__decide(s, number, intent_new(s, number, &i), i.cell) &&
+           load_acquire(&record->intent_old) == old;
+}
+
 static bool is_still(struct seg_record *record, uint64_t status)
 {
     return load_acquire(&record->status) == status;

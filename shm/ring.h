@@ -92,6 +92,9 @@ void chan__ring_pass_head(const struct party *party, struct cursor at);
 /* Whether a put could succeed now: 0, or what chan__ring_put() would say. */
 int chan__ring_has_room(struct party *party);
 
+/* Whether `count` puts in a row could succeed now; 0, or what the last of them would say. */
+int chan__ring_has_places(struct party *party, uint64_t count);
+
 /* Send the message in the spare block; the hold has another, spare block afterwards.
  * -EAGAIN: full. -EPIPE: sealed. -EBADMSG. */
 int chan__ring_put(struct party *party, const struct held *spare);

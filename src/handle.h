@@ -137,7 +137,7 @@ static inline bool chan__all_holds_open(const struct handle *h)
 }
 
 /* A SPARE hold cell with no open loan or view. -ENOBUFS -EBADMSG. */
-static inline int chan__handle_spare(struct handle *h, struct held *out)
+static ALWAYS_INLINE int chan__handle_spare(struct handle *h, struct held *out)
 {
     const struct geometry *g = &h->chan->segment.g;
     for (uint32_t tries = 0; tries < g->role_cells; tries++) {

@@ -21,7 +21,16 @@ static const struct kind kinds[] = {
                         .recv_ready = chan__broadcast_recv_ready},
 };
 
+static const struct kind fair_queue = {.put = chan__fair_put,
+                                       .give_up = chan__fair_give_up,
+                                       .recv = chan__queue_recv,
+                                       .recv_view = chan__queue_recv_view,
+                                       .release = chan__queue_release,
+                                       .give_back = chan__queue_give_back,
+                                       .send_ready = chan__fair_send_ready,
+                                       .recv_ready = chan__queue_recv_ready};
+
 const struct kind *chan__kind(const struct chan *ch)
 {
-    return &kinds[ch->segment.g.kind];
+    return ch->segment.g.order == CHAN_FAIR ? &fair_queue : &kinds[ch->segment.g.kind];
 }

@@ -20,6 +20,8 @@ struct sending {
     struct held spare;
     bool has_memory;
     struct batch *batch; /* NULL: wake a receiver at once */
+    bool claims;         /* fair: has a claim that waits for its place */
+    bool has_place;      /* fair: has the place, and may use it after a shutdown */
 };
 
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
@@ -39,6 +41,9 @@ struct stamp {
 struct kind {
     /* An attempt of chan__wait(): put the message of a struct sending into the channel, and tell receivers. */
     int (*put)(void *sending);
+
+    /* The waiting for that has ended without success: nothing may be left behind. NULL: nothing is. */
+    void (*give_up)(struct sending *op);
 
     /* Payload memory is used up: free some that the kind can do without. -EAGAIN: there is none. NULL: never. */
     int (*make_room)(struct sending *sending);
@@ -64,8 +69,21 @@ struct kind {
 /* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
 const struct kind *chan__kind(const struct chan *ch);
 
+/* steps of sending (send.c) */
+int chan__sending_check_open(struct chan_sender *tx);
+int chan__sending_fill(struct sending *op);  /* memory and contents, unless it has them */
+void chan__sending_drop(struct sending *op); /* it is not sent: the memory back, if it has any */
+int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size,
+                       struct sending *out);
+void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan);
+
+/* fair queues (fair.c) */
+int chan__fair_put(void *sending);
+void chan__fair_give_up(struct sending *op);
+int chan__fair_send_ready(struct chan_sender *tx, struct stamp *stamp);
+
 /* queues (send.c, recv.c) */
-int chan__queue_put(void *sending);
+__attribute__((noinline)) int chan__queue_put(void *sending); /* whole: not split for its further callers */
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
@@ -98,14 +116,13 @@ int chan__broadcast_attached(struct chan_receiver *rx);
 
 /* Steps that kinds have in common (send.c): -EPIPE where nothing can be sent any more; the message's memory and what
  * goes with it, while its block is still private; what a message sent is counted by, and who is told of it. */
-int chan__sending_check_open(struct chan_sender *tx);
 int chan__sending_compose(struct sending *op);
 bool chan__sending_heads_a_batch(const struct sending *op);
 
-/* Queues are what is fast: their functions are called directly, not through the table. */
+/* Queues without an order are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)
 {
-    return ch->segment.g.kind == CHAN_QUEUE;
+    return ch->segment.g.plain;
 }
 
 #endif

@@ -112,12 +112,20 @@ static uint64_t update_flags(struct chan *ch, uint32_t leaving)
     }
 }
 
+/* On a fair queue those who have places may use them after it was shut down: nobody gets new ones, and the ring is
+ * sealed only when there is nobody to receive. */
+static bool seals(const struct chan *ch, uint64_t state)
+{
+    bool ends_at_once = state & STATE_SHUT_DOWN && ch->segment.g.order != CHAN_FAIR;
+    return ends_at_once || (state & STATE_RECEIVERS_GONE && !reopens(&ch->segment));
+}
+
 /* Whatever the flags call for is done by everybody who comes by: whoever set one may have been killed
  * right after. */
 static void follow_flags(struct chan *ch, uint64_t state)
 {
     const struct segment *s = &ch->segment;
-    if (state & STATE_SHUT_DOWN || (state & STATE_RECEIVERS_GONE && !reopens(&ch->segment)))
+    if (seals(ch, state))
         (void)chan__ring_seal(s); /* a corrupt ring shows itself to those who use it */
     if (state & STATE_FINISHED && ch->path)
         (void)chan__segment_unlink(s->fd, ch->path); /* whoever is at it already does the same */
@@ -178,7 +186,7 @@ int chan_shutdown(struct chan *ch)
         if (now & STATE_SHUT_DOWN || cas_seq_cst_u64(state, now, (now | STATE_SHUT_DOWN) + STATE_VERSION))
             break;
     }
-    int result = chan__ring_seal(&ch->segment);
+    int result = seals(ch, STATE_SHUT_DOWN) ? chan__ring_seal(&ch->segment) : 0;
     chan__life_update(ch);
     if (notice >= 0)
         close(notice);

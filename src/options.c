@@ -43,6 +43,7 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
         .endpoints = options->endpoints ? options->endpoints : DEFAULT_ENDPOINTS,
         .holds = options->holds ? options->holds : DEFAULT_HOLDS,
         .max_deliveries = options->max_deliveries,
+        .order = options->order,
         .overflow = options->overflow,
     };
     return chan__geometry_complete(g);
@@ -84,6 +85,7 @@ void chan_options_of(const struct chan *ch, struct chan_options *out)
         .lifetime = g->lifetime,
         .group = CHAN_NO_GROUP,
         .max_deliveries = g->max_deliveries,
+        .order = g->order,
         .overflow = g->overflow,
     };
     struct chan_stat stat = {.size = sizeof stat};

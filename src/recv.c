@@ -2,6 +2,7 @@
 /* Receiving: copies, batches, views; discarding. */
 #include "src/kind.h"
 
+#include "shm/admission.h"
 #include "shm/arena.h"
 #include "shm/event.h"
 #include "shm/orphans.h"
@@ -40,10 +41,10 @@ static bool others_hold_messages(struct receiving *op)
 }
 
 /* How many senders to wake for so many free places. With payload units, the one sender woken might wait for
- * units while another waits for just this cell. */
+ * units while another waits for just this cell; and where there is an order, it might be another's turn. */
 static int senders_to_wake(const struct segment *s, uint32_t places)
 {
-    return s->g.units ? INT_MAX : (int)places;
+    return s->g.wakes_all ? INT_MAX : (int)places;
 }
 
 void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
@@ -89,21 +90,28 @@ static int take_from_ring(struct receiving *op)
     return take_until(op, NULL);
 }
 
+/* Closed, and nothing was there: once nothing more can come, what is there is all. -EAGAIN: something may come. */
+OUT_OF_LINE static int take_the_rest(struct receiving *op, uint64_t state, int (*again)(struct receiving *))
+{
+    const struct segment *s = segment_of(op->rx);
+    int result = 0;
+    bool sealed = state & STATE_SHUT_DOWN && s->g.order != CHAN_FAIR;
+    if (sealed) /* or whoever shut it down was killed, or stopped, before sealing the ring */
+        result = chan__ring_seal(s);
+    else if (state & STATE_SHUT_DOWN && chan__admission_total(s))
+        return -EAGAIN; /* places that somebody has may still be used; there are no new ones */
+    if (!result)
+        result = again(op);
+    return result == -EAGAIN && !sealed ? -EPIPE : result;
+}
+
 /* Nothing is queued: has it ended, or is there only nothing yet? `again` repeats what found nothing. */
 static inline int end_or_empty(struct receiving *op, int result, int (*again)(struct receiving *))
 {
     struct chan *ch = op->rx->handle.chan;
     uint64_t state = chan__life_state(ch);
-    if (result == -EAGAIN && state & STATE_SHUT_DOWN) {
-        /* Whoever shut it down was killed, or stopped, before sealing the ring. */
-        result = chan__ring_seal(&ch->segment);
-        if (!result)
-            result = again(op);
-    } else if (result == -EAGAIN && state & STATE_SENDERS_GONE) {
-        result = again(op); /* what they sent before they were gone is there now */
-        if (result == -EAGAIN)
-            result = -EPIPE;
-    }
+    if (result == -EAGAIN && state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
+        result = take_the_rest(op, state, again);
     /* Twice: between two records a message may pass from one already looked at to one not yet looked at. */
     if (result == -EPIPE && (others_hold_messages(op) || others_hold_messages(op)))
         return -EAGAIN;

@@ -2,6 +2,7 @@
 /* Figures of a channel and of its endpoints, read without touching it. */
 #include "src/handle.h"
 
+#include "shm/admission.h"
 #include "shm/arena.h"
 #include "shm/orphans.h"
 #include "shm/overwrite.h"
@@ -116,6 +117,7 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
         .shut_down = (state & STATE_SHUT_DOWN) != 0,
         .senders_gone = (state & STATE_SENDERS_GONE) != 0,
         .receivers_gone = (state & STATE_RECEIVERS_GONE) != 0,
+        .permits = s->g.order == CHAN_FAIR ? chan__admission_total(s) : 0,
         .units_used = chan__arena_used(s),
         .created_ns = header->created_ns,
         .creator_pid = header->creator_pid,
@@ -195,6 +197,7 @@ int chan_endpoint_stat(const struct chan *ch, uint32_t number, struct chan_endpo
             load_relaxed(sends ? &record->sent : &record->taken) - load_relaxed(&record->base_messages),
         .bytes = load_relaxed(sends ? &record->sent_bytes : &record->received_bytes) -
                  load_relaxed(&record->base_bytes),
+        .permits = s->g.order == CHAN_FAIR ? chan__admission_held(s, number) : 0,
         .held = chan__holds_count(s, number, HOLD_HELD),
         .orphaned = chan__holds_count(s, number, HOLD_ORPHAN),
     };

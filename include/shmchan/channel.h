@@ -35,6 +35,14 @@ struct chan;
 #define CHAN_EPHEMERAL 0u
 #define CHAN_DURABLE 1u
 
+/* In which order senders get the places of a queue that become free.
+ *
+ * Barging: whoever comes first. Fair: whoever has waited longest; nobody overtakes one who waits, try_ forms say
+ * -EAGAIN although there is a place if somebody older waits for it, and places can be had before there is a message
+ * (shmchan/permit.h). Each send costs more, and each place that becomes free wakes all who wait. Receivers have no
+ * order: a message is for whoever comes. */
+#define CHAN_BARGING 0u
+#define CHAN_FAIR 1u
 /* What a broadcast does with messages that a receiver has not read yet when `messages` later ones have been sent:
  * overwrite them, and tell the receiver how many it missed, or have the senders wait for it. */
 #define CHAN_LAG 0u
@@ -73,6 +81,7 @@ struct chan_options {
     uint32_t group;          /* group of the object; CHAN_NO_GROUP leaves it */
     uint32_t flags;          /* CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER */
     uint32_t max_deliveries; /* see below; 0: no limit */
+    uint32_t order;          /* CHAN_BARGING or CHAN_FAIR */
     uint32_t overflow;       /* broadcast: CHAN_LAG or CHAN_BLOCK; else 0 */
     uint32_t reserved;       /* must be 0 */
 };
@@ -133,7 +142,7 @@ CHAN_API CHAN_MUST_USE int chan_create(const char *name, const struct chan_optio
 CHAN_API CHAN_MUST_USE int chan_open(const char *name, uint32_t flags, struct chan **out);
 
 /* Open, or create if it does not exist; of racing callers one creates and the others open. An existing
- * channel must serve what is asked: same kind, multiplicities and lifetime, at least as many messages and
+ * channel must serve what is asked: same kind, order, multiplicities and lifetime, at least as many messages and
  * as large ones; else -EEXIST. Flags are those in the options. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_open_or_create(const char *name, const struct chan_options *options,
                                                struct chan **out);
@@ -164,8 +173,8 @@ CHAN_API void chan_close(struct chan *ch);
  * just removing or replacing it. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_unlink(const char *name);
 
-/* End the channel: sends that have not taken effect fail with -EPIPE, receivers get what is queued and
- * then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. It is the half close
+/* End the channel: sends that have not taken effect fail with -EPIPE (but for those on permits), receivers get
+ * what is queued and then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. It is the half close
  * that receivers want, too: chan_shutdown(chan_of_receiver(rx)) refuses what comes and keeps what is there, for
  * all receivers; chan_close_receiver() of the last one throws it away. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_shutdown(struct chan *ch);

@@ -68,6 +68,54 @@ static int run_reserve_abort(struct actor *a)
     return result ? result : chan_abort(a->tx, &a->loan);
 }
 
+static int run_reserve_permit(struct actor *a)
+{
+    return chan_permit_reserve(a->tx, 1);
+}
+
+static int run_reserve_permits(struct actor *a)
+{
+    return chan_permit_reserve(a->tx, 2);
+}
+
+static int run_permit_send(struct actor *a)
+{
+    int result = chan_permit_send(a->tx, a->journal->buffer[0], a->journal->sizes[0]);
+    a->journal->sent += !result;
+    return result;
+}
+
+static int run_permit_commit(struct actor *a)
+{
+    int result = chan_permit_commit(a->tx, &a->loan, a->journal->sizes[0]);
+    a->journal->sent += !result;
+    return result;
+}
+
+static int run_permit_release(struct actor *a)
+{
+    return chan_permit_release(a->tx, 1);
+}
+
+static void prepare_permit(struct actor *a)
+{
+    compose_all(a);
+    (void)run_reserve_permit(a);
+}
+
+static void prepare_permits(struct actor *a)
+{
+    compose_all(a);
+    (void)run_reserve_permits(a);
+}
+
+static void prepare_permit_and_shutdown(struct actor *a)
+{
+    prepare_permit(a);
+    if (chan_shutdown(a->ch))
+        abort();
+}
+
 static int run_recv(struct actor *a)
 {
     struct journal *j = a->journal;
@@ -187,6 +235,12 @@ static void prepare_loan(struct actor *a)
         memcpy(a->loan.data, a->journal->buffer[0], a->journal->sizes[0]);
 }
 
+static void prepare_permit_and_loan(struct actor *a)
+{
+    (void)run_reserve_permit(a);
+    prepare_loan(a);
+}
+
 static int run_attach_sender(struct actor *a)
 {
     return chan_attach_sender(a->ch, CHAN_NO_SPIN, &a->tx);
@@ -281,6 +335,64 @@ const struct operation operations[] = {
      .prepare = compose_all,
      .run = run_reserve_commit},
     {.name = "reserve+abort", .role = TX, .room = 1, .prepare = compose_all, .run = run_reserve_abort},
+    {.name = "permit", .role = TX, .room = 1, .permits = true, .run = run_reserve_permit},
+    {.name = "two permits", .role = TX, .room = 2, .permits = true, .run = run_reserve_permits},
+    {.name = "permit send",
+     .role = TX,
+     .sends = 1,
+     .room = 1,
+     .permits = true,
+     .prepare = prepare_permit,
+     .run = run_permit_send},
+    {.name = "permit send, one left",
+     .role = TX,
+     .sends = 1,
+     .room = 2,
+     .permits = true,
+     .prepare = prepare_permits,
+     .run = run_permit_send},
+    {.name = "permit send, shut down",
+     .role = TX,
+     .sends = 1,
+     .room = 1,
+     .permits = true,
+     .shuts_down = true,
+     .prepare = prepare_permit_and_shutdown,
+     .run = run_permit_send},
+    {.name = "permit commit",
+     .role = TX,
+     .sends = 1,
+     .room = 1,
+     .permits = true,
+     .prepare = prepare_permit_and_loan,
+     .run = run_permit_commit},
+    {.name = "send, permit",
+     .role = TX,
+     .sends = 1,
+     .room = 2,
+     .permits = true,
+     .prepare = prepare_permit,
+     .run = run_send},
+    {.name = "permit release",
+     .role = TX,
+     .room = 1,
+     .permits = true,
+     .prepare = prepare_permit,
+     .run = run_permit_release},
+    {.name = "permit release, shut down",
+     .role = TX,
+     .room = 1,
+     .permits = true,
+     .shuts_down = true,
+     .prepare = prepare_permit_and_shutdown,
+     .run = run_permit_release},
+    {.name = "close sender, permit",
+     .role = TX,
+     .leaves = true,
+     .room = 1,
+     .permits = true,
+     .prepare = prepare_permit,
+     .run = run_close_sender},
     {.name = "write", .role = TX, .sends = 1, .room = 1, .prepare = compose_all, .run = run_write},
     {.name = "recv", .role = RX, .takes = 1, .needs = 1, .run = run_recv},
     {.name = "recv_many", .role = RX, .takes = BATCH, .needs = 1, .run = run_recv_many},
@@ -378,6 +490,8 @@ bool operation_fits(const struct operation *operation, const struct scene *scene
     if (seat && (!scene->alone || operation->clones))
         return false;
     if (scene->alone && !operation->role)
+        return false;
+    if (operation->permits && !scene->fair)
         return false;
     /* What was there before has to have been sent and received by somebody. */
     if (scene->alone && scene->lifetime == CHAN_EPHEMERAL &&

@@ -126,6 +126,7 @@ static void create(struct trial *t, const struct scene *s, unsigned in_hand)
     options.receivers = s->receivers;
     options.lifetime = s->lifetime;
     options.max_deliveries = s->max_deliveries;
+    options.order = s->fair ? CHAN_FAIR : CHAN_BARGING;
     options.flags = CHAN_NO_KEEPER;
     trial_must(t, "setup: create", chan_create_anonymous(&options, &t->ch));
     if (s->wraps)
