@@ -10,7 +10,7 @@
 
 #include "shm/segment.h"
 
-enum hold_state { HOLD_SPARE = 0, HOLD_HELD = 1, HOLD_ORPHAN = 2 };
+enum hold_state { HOLD_SPARE = 0, HOLD_HELD = 1, HOLD_ORPHAN = 2, HOLD_OPEN = 3 };
 
 static inline uint64_t cell_word(const struct geometry *g, uint64_t turn, uint64_t block)
 {
@@ -68,11 +68,18 @@ static inline uint64_t hold_turns(enum intent_kind kind)
     return kind == INTENT_TAKE || kind == INTENT_REDELIVER || kind == INTENT_MOVE ? 1 : 4;
 }
 
-/* Turns that an exchange moves the cell itself on: a ring cell by one; a hold cell from ORPHAN, 4k + 2, to
- * SPARE, 4k + 4. */
-static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell)
+/* True if the hold cell is in the half that senders use. */
+static inline bool hold_cell_sends(const struct geometry *g, uint32_t cell)
 {
-    return cell < g->messages ? 1 : 2;
+    return (cell - g->messages) % (2 * g->role_cells) < g->role_cells;
+}
+
+/* Turns that an exchange moves the cell itself on from `old`: a ring cell by one; a hold cell from ORPHAN, 4k + 2,
+ * to SPARE, 4k + 4; an OPEN one, 4k + 3, of a sender to SPARE, 4k + 4, and of a receiver to HELD, 4k + 5. */
+static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell, uint64_t old)
+{
+    bool is_offer = cell >= g->messages && hold_state(g, old) == HOLD_OPEN && hold_cell_sends(g, cell);
+    return cell < g->messages || is_offer ? 1 : 2;
 }
 
 /* The word of a hold cell at its next turn that has this state. */

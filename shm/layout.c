@@ -37,10 +37,12 @@ static unsigned bits_for(uint64_t count)
 
 static bool in_range(const struct geometry *g)
 {
-    return g->kind == CHAN_QUEUE && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
-           g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
-           g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
-           g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX;
+    bool is_rendezvous = g->kind == CHAN_RENDEZVOUS;
+    return (g->kind == CHAN_QUEUE || is_rendezvous) && g->lifetime <= CHAN_DURABLE &&
+           g->senders <= CHAN_ONE && g->receivers <= CHAN_ONE && (g->messages == 0) == is_rendezvous &&
+           g->messages <= MESSAGES_MAX && g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 &&
+           g->endpoints <= ENDPOINTS_MAX && g->holds >= 1 && g->holds <= HOLDS_MAX &&
+           g->payload_bytes <= TOTAL_MAX;
 }
 
 uint64_t chan__unit_bytes(uint64_t message_size)

@@ -72,9 +72,16 @@ struct seg_hot {
     /* {version:48, flags:16}. Writer: anybody, by CAS; every change raises the version. */
     _Alignas(SEG_LINE) atomic_u64 state;
     /* Positions {lap, index} that were the tail and the head once. Writer: senders and receivers, by CAS,
-     * upwards. */
-    _Alignas(SEG_LINE) atomic_u64 tail_hint;
-    _Alignas(SEG_LINE) atomic_u64 head_hint;
+     * upwards. A rendezvous channel has neither, but {version:32, groups:32} for offers and for demands: as
+     * `orphans`, of OPEN cells. */
+    union {
+        _Alignas(SEG_LINE) atomic_u64 tail_hint;
+        atomic_u64 offers;
+    };
+    union {
+        _Alignas(SEG_LINE) atomic_u64 head_hint;
+        atomic_u64 demands;
+    };
     /* Futex words {sequence:31, sleepers:1}. Writer: see event.h. */
     _Alignas(SEG_LINE) atomic_u32 data_event;  /* receivers sleep here */
     _Alignas(SEG_LINE) atomic_u32 space_event; /* senders sleep here */
@@ -131,11 +138,13 @@ struct seg_record {
 
     /* Waiting. Writer: owner. */
     _Alignas(SEG_LINE) atomic_u32 waits_for; /* CHAN_WAITS_FOR_* */
-    uint32_t reserved3;
+    atomic_u32 bell;             /* rendezvous: the event that the owner sleeps on. Writer: see event.h */
     atomic_u64 waiting_since_ns; /* CLOCK_MONOTONIC */
     atomic_u64 waits;
     atomic_u64 waited_ns;
-    uint64_t reserved4[12];
+    atomic_u64 ticket; /* rendezvous: tells whose call came first */
+    atomic_u64 limit;  /* rendezvous: largest message that the demand is for */
+    uint64_t reserved4[10];
 
     /* 2 x (holds + 1) cells; the first half for senders. Writer: owner (stores, from SPARE and HELD);
      * repairers and takers of orphans (CAS). */
@@ -154,6 +163,8 @@ enum intent_kind {
     INTENT_DISCARD_ORPHAN = 5, /* orphans_discarded; SPARE */
     INTENT_MOVE = 6,           /* moves; HELD */
     INTENT_DEAD_LETTER = 7,    /* dead_lettered; HELD -> SPARE, in place only */
+    INTENT_OFFER = 8,          /* sent; in place: OPEN, and a receiver takes what is in it (shm/match.h) */
+    INTENT_DEMAND = 9,         /* taken; in place: OPEN, and a sender puts a message there */
 };
 
 /* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */

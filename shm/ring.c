@@ -150,6 +150,11 @@ int chan__ring_head(const struct segment *s, struct cursor *out)
 
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length)
 {
+    if (!s->g.messages) { /* a rendezvous channel: nothing is ever queued */
+        *head = (struct cursor){.lap = 1};
+        *length = 0;
+        return 0;
+    }
     /* If the tail has not moved while the head was looked for, both were there at one moment. */
     struct cursor before, after;
     int result = chan__ring_tail(s, &after);
@@ -207,11 +212,11 @@ static inline bool exchange_in_ring(struct party *party, uint64_t old, const str
     return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, spare, kind);
 }
 
-bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
-                           enum intent_kind kind)
+bool chan__exchange_hold(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
+                         enum intent_kind kind)
 {
     const struct segment *s = party->segment;
-    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell), spare, kind);
+    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, old), spare, kind);
 }
 
 OUT_OF_LINE static int walk_to_room(struct party *party, uint64_t *word)

@@ -35,6 +35,8 @@ struct party {
     struct seg_record *record;
     uint32_t number;      /* of the record */
     struct cursor cursor; /* sender: all before it is filled; receiver: all before it is taken */
+    uint64_t shown;       /* rendezvous: the word of the OPEN cell, 0: none (match.h) */
+    uint32_t shown_hold;
 };
 
 /* The queue's number of a position: 0, 1, 2, ... in the order of sending. */
@@ -51,17 +53,20 @@ int chan__ring_head(const struct segment *s, struct cursor *out);
 /* Messages in the ring, and the position of the oldest. */
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length);
 
-/* Take what is in an ORPHAN cell that holds `old` in exchange for the spare block, as `kind` says. False: the cell has changed, nothing happened. */
-bool chan__exchange_orphan(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
-                           enum intent_kind kind);
+/* Exchange the spare block for the one in another record's hold cell, ORPHAN or OPEN, that holds `old`, as `kind`
+ * says. False: the cell has changed, nothing happened. */
+bool chan__exchange_hold(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
+                         enum intent_kind kind);
 
 /* The record's counter that exchanges of a kind raise. */
 static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
 {
     switch (kind) {
     case INTENT_SEND:
+    case INTENT_OFFER:
         return &record->sent;
     case INTENT_TAKE:
+    case INTENT_DEMAND:
         return &record->taken;
     case INTENT_REDELIVER:
         return &record->redelivered;

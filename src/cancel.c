@@ -12,6 +12,8 @@ static int cancel(struct handle *h)
      * event keeps it from sleeping. */
     atomic_store(&h->cancelled, true);
     chan__event_notify_all(chan__event_of(h));
+    if (h->chan->segment.g.kind == CHAN_RENDEZVOUS)
+        chan__event_notify_all(&h->endpoint.party.record->bell); /* the one or the other, see wait.c */
     return 0;
 }
 

@@ -19,6 +19,8 @@ struct sending {
     size_t size;
     struct held spare;
     bool has_memory;
+    bool waits;          /* rendezvous: it may be offered */
+    uint32_t ticket;     /* rendezvous: when the call began */
     struct batch *batch; /* NULL: wake a receiver at once */
 };
 
@@ -28,12 +30,14 @@ struct receiving {
     uint64_t limit;         /* largest message to be taken */
     struct message message; /* the size also of one that was over the limit */
     uint32_t hold;          /* where the message is */
+    bool waits;             /* rendezvous: it may be demanded */
+    uint32_t ticket;        /* rendezvous: when the call began */
     uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
 };
 
 struct kind {
-    /* An attempt of chan__wait(): put the message of a struct sending into the channel, and tell receivers. */
-    int (*put)(void *sending);
+    /* Put the message into the channel, and tell receivers. On failure op->spare has the message still. */
+    int (*put)(struct sending *op, int64_t deadline_ns);
 
     /* The public calls of these names, on a handle that has been entered. `unannounced`: as in struct
      * receiving. */
@@ -47,11 +51,29 @@ struct kind {
 const struct kind *chan__kind(const struct chan *ch);
 
 /* queues (send.c, recv.c) */
-int chan__queue_put(void *sending);
+int chan__queue_put(struct sending *op, int64_t deadline_ns);
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
+
+/* rendezvous (rendezvous.c); views are released as a queue's */
+int chan__rendezvous_put(struct sending *op, int64_t deadline_ns);
+int chan__rendezvous_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                          int64_t deadline_ns, uint32_t *unannounced);
+int chan__rendezvous_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
+
+/* What kinds share (send.c): the message's memory and what is written into it; -EAGAIN: no memory now. */
+int chan__sending_fill(struct sending *op);
+void chan__sending_drop(struct sending *op);
+
+/* What kinds share (recv.c). One attempt: what was given back, then what `take` finds, else the end or -EAGAIN. */
+int chan__attempt(struct receiving *op, int (*take)(struct receiving *op));
+int chan__end_or_empty(struct receiving *op, int result, int (*take)(struct receiving *op));
+
+/* Hand over what was taken, if `result` is 0. */
+int chan__hand_copy(struct receiving *op, int result, void *buffer, size_t *size);
+int chan__hand_view(struct receiving *op, int result, struct chan_view *view);
 
 /* Queues are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)

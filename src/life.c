@@ -8,16 +8,32 @@
 #include "src/handle.h"
 
 #include "shm/event.h"
+#include "shm/match.h"
 #include "shm/repair.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>
 
+static bool is_rendezvous(const struct chan *ch)
+{
+    return ch->segment.g.kind == CHAN_RENDEZVOUS;
+}
+
 void chan__wake_all(struct chan *ch)
 {
     chan__event_notify_all(&seg_hot(&ch->segment)->data_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->space_event);
+    if (is_rendezvous(ch))
+        chan__match_ring_all(&ch->segment);
+}
+
+int chan__seal(struct chan *ch)
+{
+    if (!is_rendezvous(ch))
+        return chan__ring_seal(&ch->segment);
+    chan__match_seal(&ch->segment);
+    return 0;
 }
 
 /* Before a change that concerns all: see event.h. */
@@ -28,6 +44,8 @@ static void warn_all(struct chan *ch)
         chan__event_wake(&hot->data_event, INT_MAX);
     if (chan__event_has_sleepers(&hot->space_event))
         chan__event_wake(&hot->space_event, INT_MAX);
+    if (is_rendezvous(ch))
+        chan__match_ring_all(&ch->segment);
 }
 
 void chan__others_may_end(struct chan *ch)
@@ -89,7 +107,7 @@ static void follow_flags(struct chan *ch, uint64_t state)
 {
     const struct segment *s = &ch->segment;
     if (state & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE))
-        (void)chan__ring_seal(s); /* a corrupt ring shows itself to those who use it */
+        (void)chan__seal(ch); /* a corrupt ring shows itself to those who use it */
     if (state & STATE_FINISHED && ch->path)
         (void)chan__segment_unlink(s->fd, ch->path); /* whoever is at it already does the same */
     if (state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE | STATE_RECEIVERS_GONE))
@@ -148,7 +166,7 @@ int chan_shutdown(struct chan *ch)
         if (now & STATE_SHUT_DOWN || cas_seq_cst_u64(state, now, (now | STATE_SHUT_DOWN) + STATE_VERSION))
             break;
     }
-    int result = chan__ring_seal(&ch->segment);
+    int result = chan__seal(ch);
     chan__life_update(ch);
     if (notice >= 0)
         close(notice);

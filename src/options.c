@@ -28,7 +28,9 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
     if (options->size != sizeof *options || options->reserved || options->flags & ~CREATE_FLAGS ||
         options->mode & ~0777u || options->message_size > UINT64_C(1) << 40)
         return -EINVAL;
-    uint64_t messages = options->messages ? options->messages : DEFAULT_MESSAGES;
+    bool is_rendezvous = options->kind == CHAN_RENDEZVOUS;
+    uint64_t messages = options->messages || is_rendezvous ? options->messages : DEFAULT_MESSAGES;
+    uint64_t in_hand = is_rendezvous ? DEFAULT_MESSAGES : messages; /* that the default budget is for */
     *g = (struct geometry){
         .kind = options->kind,
         .lifetime = options->lifetime,
@@ -36,7 +38,7 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
         .receivers = options->receivers,
         .messages = messages,
         .message_size = options->message_size,
-        .payload_bytes = options->bytes ? options->bytes : default_budget(messages, options->message_size),
+        .payload_bytes = options->bytes ? options->bytes : default_budget(in_hand, options->message_size),
         .endpoints = options->endpoints ? options->endpoints : DEFAULT_ENDPOINTS,
         .holds = options->holds ? options->holds : DEFAULT_HOLDS,
         .max_deliveries = options->max_deliveries,

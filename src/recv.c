@@ -78,7 +78,7 @@ static int take_from_ring(struct receiving *op)
 }
 
 /* Nothing is queued: has it ended, or is there only nothing yet? */
-static int end_or_empty(struct receiving *op, int result)
+int chan__end_or_empty(struct receiving *op, int result, int (*take)(struct receiving *op))
 {
     struct chan *ch = op->rx->handle.chan;
     uint64_t state = chan__life_state(ch);
@@ -86,9 +86,9 @@ static int end_or_empty(struct receiving *op, int result)
         /* Whoever shut it down was killed, or stopped, before sealing the ring. */
         result = chan__ring_seal(&ch->segment);
         if (!result)
-            result = take_from_ring(op);
+            result = take(op);
     } else if (result == -EAGAIN && state & STATE_SENDERS_GONE) {
-        result = take_from_ring(op); /* what they sent before they were gone is there now */
+        result = take(op); /* what they sent before they were gone is there now */
         if (result == -EAGAIN)
             result = -EPIPE;
     }
@@ -98,9 +98,8 @@ static int end_or_empty(struct receiving *op, int result)
     return result;
 }
 
-static int attempt_take(void *operation)
+static inline int attempt(struct receiving *op, int (*take)(struct receiving *op))
 {
-    struct receiving *op = operation;
     const struct segment *s = segment_of(op->rx);
     int result;
     int rounds = 0;
@@ -110,13 +109,23 @@ static int attempt_take(void *operation)
         result =
             (uint32_t)orphans ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message) : -EAGAIN;
         if (result == -EAGAIN)
-            result = take_from_ring(op);
+            result = take(op);
         if (result == -EAGAIN || result == -EPIPE)
-            result = end_or_empty(op, result);
+            result = chan__end_or_empty(op, result, take);
         /* An orphan that came after the look and before the ring was found empty has to be looked for
          * again. Those that were looked at and stay, waiting for the dead-letter channel, are no reason. */
     } while (result == -EAGAIN && load_acquire(&seg_hot(s)->orphans) != orphans && ++rounds < ORPHAN_ROUNDS);
     return result;
+}
+
+static int attempt_take(void *operation)
+{
+    return attempt(operation, take_from_ring);
+}
+
+int chan__attempt(struct receiving *op, int (*take)(struct receiving *op))
+{
+    return attempt(op, take);
 }
 
 /* The message of a taken hold; counts the delivery. NULL: the segment is corrupt, the message is dropped. */
@@ -157,22 +166,32 @@ static void count_returned(struct chan_receiver *rx, uint64_t messages)
     store_release(&record->returned, load_relaxed(&record->returned) + messages);
 }
 
+static inline int hand_copy(struct receiving *op, int result, void *buffer, size_t *size)
+{
+    if (!result) {
+        const unsigned char *payload = delivered(op);
+        if (!payload)
+            return -EBADMSG;
+        if (op->message.size)
+            memcpy(buffer, payload, op->message.size);
+        finish(op);
+    }
+    if (size && (!result || result == -EMSGSIZE))
+        *size = op->message.size;
+    return result;
+}
+
+int chan__hand_copy(struct receiving *op, int result, void *buffer, size_t *size)
+{
+    return hand_copy(op, result, buffer, size);
+}
+
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced)
 {
     struct receiving op = {.rx = rx, .limit = capacity, .unannounced = unannounced};
     int result = chan__wait(&rx->handle, attempt_take, &op, deadline_ns);
-    if (!result) {
-        const unsigned char *payload = delivered(&op);
-        if (!payload)
-            return -EBADMSG;
-        if (op.message.size)
-            memcpy(buffer, payload, op.message.size);
-        finish(&op);
-    }
-    if (size && (!result || result == -EMSGSIZE))
-        *size = op.message.size;
-    return result;
+    return hand_copy(&op, result, buffer, size);
 }
 
 static inline int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
@@ -288,29 +307,33 @@ static int attempt_view(void *operation)
     if ((chan__orphans_maybe(s) && chan__is_given_back(op->rx)) ||
         chan__ring_has_message(&h->endpoint.party) == 0)
         return -ENOBUFS;
-    return end_or_empty(op, -EAGAIN);
+    return chan__end_or_empty(op, -EAGAIN, take_from_ring);
+}
+
+int chan__hand_view(struct receiving *op, int result, struct chan_view *view)
+{
+    if (result)
+        return result;
+    const unsigned char *payload = delivered(op);
+    if (!payload)
+        return -EBADMSG;
+    const struct seg_block *block = op->message.block;
+    op->rx->handle.open |= hold_bit(&op->rx->handle, op->hold);
+    *view = (struct chan_view){
+        .data = payload,
+        .size = op->message.size,
+        .deliveries = load_relaxed(&block->deliveries),
+        .sender = load_relaxed(&block->sender),
+        .sent_ns = (int64_t)load_relaxed(&block->sent_ns),
+        .hold = op->hold + 1,
+    };
+    return 0;
 }
 
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
 {
     struct receiving op = {.rx = rx, .limit = UINT64_MAX};
-    int result = chan__wait(&rx->handle, attempt_view, &op, deadline_ns);
-    if (result)
-        return result;
-    const unsigned char *payload = delivered(&op);
-    if (!payload)
-        return -EBADMSG;
-    const struct seg_block *block = op.message.block;
-    rx->handle.open |= hold_bit(&rx->handle, op.hold);
-    *view = (struct chan_view){
-        .data = payload,
-        .size = op.message.size,
-        .deliveries = load_relaxed(&block->deliveries),
-        .sender = load_relaxed(&block->sender),
-        .sent_ns = (int64_t)load_relaxed(&block->sent_ns),
-        .hold = op.hold + 1,
-    };
-    return 0;
+    return chan__hand_view(&op, chan__wait(&rx->handle, attempt_view, &op, deadline_ns), view);
 }
 
 static int recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
@@ -397,7 +420,7 @@ void chan__discard_all(struct handle *h)
     struct party party =
         h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
     party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);
-    while (!chan__handle_spare(h, &spare) && !chan__ring_discard(&party, &spare, &message))
+    while (s->g.messages && !chan__handle_spare(h, &spare) && !chan__ring_discard(&party, &spare, &message))
         (void)chan__arena_free(s, message.number);
     chan__discard_given_back(h);
 }

@@ -44,7 +44,7 @@ static int take(struct handle *h, const struct orphan *o, enum intent_kind kind,
     if (result)
         return result;
     *hold = spare.hold;
-    return chan__exchange_orphan(party, o->cell, o->word, &spare, kind) ? 0 : -EAGAIN;
+    return chan__exchange_hold(party, o->cell, o->word, &spare, kind) ? 0 : -EAGAIN;
 }
 
 /* The message is gone for good. */
@@ -224,6 +224,8 @@ int chan_receiver_set_dead_letters(struct chan_receiver *rx, struct chan_sender 
         chan_id(dead_letters->handle.chan, other);
         if (!rx->handle.chan->segment.g.max_deliveries || !memcmp(own, other, sizeof own))
             result = -EINVAL;
+        else if (dead_letters->handle.chan->segment.g.kind == CHAN_RENDEZVOUS)
+            result = -EOPNOTSUPP; /* it has no room in which they could wait */
     }
     if (!result)
         rx->dead_letters = dead_letters;

@@ -43,7 +43,7 @@ static int get_memory(struct sending *op)
     return 0;
 }
 
-static void drop_memory(struct sending *op)
+void chan__sending_drop(struct sending *op)
 {
     op->has_memory = false;
     if (chan__arena_free(segment_of(op->tx), op->spare.number))
@@ -87,18 +87,22 @@ static int describe(struct sending *op)
     return 0;
 }
 
-int chan__queue_put(void *sending)
+int chan__sending_fill(struct sending *op)
 {
-    struct sending *op = sending;
+    int result = op->has_memory ? 0 : get_memory(op);
+    return result ? result : describe(op);
+}
+
+static int attempt_put(void *operation)
+{
+    struct sending *op = operation;
     struct party *party = &op->tx->handle.endpoint.party;
     int result = check_open(op->tx);
     if (!result && !op->has_memory) {
         if (op->size > LOOK_FIRST_BYTES)
             result = chan__ring_has_room(party);
         if (!result)
-            result = get_memory(op);
-        if (!result)
-            result = describe(op);
+            result = chan__sending_fill(op);
     }
     if (result)
         return result;
@@ -116,12 +120,15 @@ int chan__queue_put(void *sending)
     return 0;
 }
 
+int chan__queue_put(struct sending *op, int64_t deadline_ns)
+{
+    return chan__wait(&op->tx->handle, attempt_put, op, deadline_ns);
+}
+
 static inline int put(struct sending *op, int64_t deadline_ns)
 {
-    struct handle *h = &op->tx->handle;
-    if (chan__is_queue(h->chan))
-        return chan__wait(h, chan__queue_put, op, deadline_ns);
-    return chan__wait(h, chan__kind(h->chan)->put, op, deadline_ns);
+    const struct chan *ch = op->tx->handle.chan;
+    return chan__is_queue(ch) ? chan__queue_put(op, deadline_ns) : chan__kind(ch)->put(op, deadline_ns);
 }
 
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
@@ -134,7 +141,7 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
     if (!result)
         result = put(&op, deadline_ns);
     if (result && op.has_memory)
-        drop_memory(&op);
+        chan__sending_drop(&op);
     return result;
 }
 
@@ -359,7 +366,7 @@ int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
         return result;
     struct sending op = {.tx = tx};
     if (find_loan(tx, loan, &op.spare)) {
-        drop_memory(&op);
+        chan__sending_drop(&op);
         tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
         *loan = (struct chan_loan){0};
     } else {

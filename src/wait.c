@@ -118,6 +118,12 @@ atomic_u32 *chan__event_of(const struct handle *h)
     return h->endpoint.role == CHAN_ROLE_SENDER ? &hot->space_event : &hot->data_event;
 }
 
+/* Whoever shows an offer or a demand sleeps on a bell of its own: it is for nobody else. */
+static atomic_u32 *sleeps_on(const struct handle *h)
+{
+    return h->endpoint.party.shown ? &h->endpoint.party.record->bell : chan__event_of(h);
+}
+
 /* Looked at between preparing to sleep and sleeping, like the attempt: chan__cancel() raises the event
  * afterwards. */
 static bool is_cancelled(struct handle *h)
@@ -128,7 +134,6 @@ static bool is_cancelled(struct handle *h)
 static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {
     bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
-    atomic_u32 *event = chan__event_of(h);
     struct seg_record *record = h->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
     store_release(&record->waits_for, sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
@@ -136,6 +141,7 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
     bool interrupted = false;
     int64_t patience_ns = PATIENCE_NS;
     for (;;) {
+        atomic_u32 *event = sleeps_on(h);
         uint32_t key = chan__event_prepare(event);
         result = attempt(operation);
         if (result == -EAGAIN && is_cancelled(h))
@@ -144,6 +150,8 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
             result = -EINTR;
         if (result != -EAGAIN)
             break;
+        if (event != sleeps_on(h))
+            continue; /* the attempt has shown something, or withdrawn it */
         result = sleep_once(h, event, key, deadline_ns, &patience_ns);
         interrupted = result == -EINTR;
         if (result == -ETIMEDOUT)
@@ -152,7 +160,7 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
     store_release(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
     /* This may have been the one sleeper woken for a message that it cannot take: somebody else may. */
     if (result == -EMSGSIZE || result == -ENOBUFS)
-        chan__event_notify(event, 1);
+        chan__event_notify(sleeps_on(h), 1);
     return result;
 }
 

@@ -20,6 +20,8 @@ struct chan;
 
 /* Kinds of channel. */
 #define CHAN_QUEUE 0u /* bounded FIFO queue; each message goes to exactly one receiver */
+#define CHAN_RENDEZVOUS                                                                                      \
+    5u /* no room at all: a send ends when a receiver takes the message. See shmchan_rendezvous(7) */
 
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u
