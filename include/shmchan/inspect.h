@@ -45,6 +45,8 @@ struct chan_stat {
     uint32_t mode;           /* permission bits of the object */
     uint32_t unlinked;       /* the object has no name any more (or never had) */
     uint64_t resident_bytes; /* blocks of the object that have memory behind them */
+    uint32_t offers;         /* rendezvous: senders that wait for a receiver now */
+    uint32_t demands;        /* rendezvous: receivers that wait for a sender now */
 };
 
 CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,

@@ -5,7 +5,7 @@
 _chanctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]:-} options="" name
-    local shape="--messages --message-size --bytes --endpoints --holds --one-sender --one-receiver --ephemeral
+    local shape="--kind --messages --message-size --bytes --endpoints --holds --one-sender --one-receiver --ephemeral
         --mode --group --prefault --mlock --huge-pages --max-deliveries"
     local framing="--lines --nul --length-prefix --whole"
 
@@ -18,6 +18,10 @@ _chanctl() {
     case $previous in
     --group)
         mapfile -t COMPREPLY < <(compgen -g -- "$word")
+        return
+        ;;
+    --kind)
+        mapfile -t COMPREPLY < <(compgen -W "queue rendezvous" -- "$word")
         return
         ;;
     --messages | --message-size | --bytes | --endpoints | --holds | --mode | --max-deliveries | --count | \

@@ -4,6 +4,19 @@
 
 #include <grp.h>
 #include <stdlib.h>
+#include <string.h>
+
+const char *kind_name(uint32_t kind)
+{
+    switch (kind) {
+    case CHAN_QUEUE:
+        return "queue";
+    case CHAN_RENDEZVOUS:
+        return "rendezvous";
+    default:
+        return NULL;
+    }
+}
 
 struct chan_options default_channel(void)
 {
@@ -33,9 +46,20 @@ static uint32_t count_argument(const struct command *command, const char *option
     return (uint32_t)size_argument(command, option, optarg, UINT32_MAX);
 }
 
+static uint32_t kind_argument(const struct command *command, const char *text)
+{
+    for (uint32_t kind = 0; kind <= CHAN_RENDEZVOUS; kind++)
+        if (kind_name(kind) && !strcmp(text, kind_name(kind)))
+            return kind;
+    misused(command, "there is no kind '%s'", text);
+}
+
 int take_channel_option(const struct command *command, int option, struct chan_options *out)
 {
     switch ((enum channel_option)option) {
+    case OPTION_KIND:
+        out->kind = kind_argument(command, optarg);
+        break;
     case OPTION_MESSAGES:
         out->messages = size_argument(command, "--messages", optarg, UINT64_MAX);
         break;

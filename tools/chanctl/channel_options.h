@@ -22,11 +22,13 @@ enum channel_option {
     OPTION_MLOCK,
     OPTION_HUGE_PAGES,
     OPTION_MAX_DELIVERIES,
+    OPTION_KIND,
 };
 
 /* For the array given to next_option(). */
 /* clang-format off */
 #define CHANNEL_OPTIONS                                                                                      \
+    {"kind", required_argument, NULL, OPTION_KIND},                                                          \
     {"messages", required_argument, NULL, OPTION_MESSAGES},                                                  \
     {"message-size", required_argument, NULL, OPTION_MESSAGE_SIZE},                                          \
     {"bytes", required_argument, NULL, OPTION_BYTES},                                                        \
@@ -45,7 +47,8 @@ enum channel_option {
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
-    "  --messages N          capacity (64)\n"                                                                \
+    "  --kind KIND           queue, or rendezvous: a send ends when it is received (queue)\n"                \
+    "  --messages N          capacity (64; rendezvous: 0)\n"                                                 \
     "  --message-size BYTES  largest message (4K)\n"                                                         \
     "  --bytes BYTES         payload budget for larger messages (messages x message-size, at most 64M)\n"    \
     "  --endpoints N         most endpoints attached at once (64)\n"                                         \
@@ -63,6 +66,9 @@ enum channel_option {
 
 /* What chanctl makes unless told otherwise: the library's defaults, but durable. */
 struct chan_options default_channel(void);
+
+/* "queue" ...; NULL: there is no such kind. */
+const char *kind_name(uint32_t kind);
 
 /* Take `option` if it is one of CHANNEL_OPTIONS: 1; else 0. */
 int take_channel_option(const struct command *command, int option, struct chan_options *out);

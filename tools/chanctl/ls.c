@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arguments.h"
+#include "channel_options.h"
 #include "exit_codes.h"
 #include "json.h"
 #include "look.h"
@@ -41,7 +42,7 @@ static void print_object(struct json *json, const struct look *look)
     json_string(json, "state", state_name(look->state));
     json_string(json, "reason", look->reason);
     if (look->error == 0) {
-        json_string(json, "kind", "queue");
+        json_string(json, "kind", kind_name(look->options.kind));
         json_string(json, "lifetime", look->options.lifetime == CHAN_DURABLE ? "durable" : "ephemeral");
         json_unsigned(json, "senders", look->live_senders);
         json_unsigned(json, "receivers", look->live_receivers);

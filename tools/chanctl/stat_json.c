@@ -2,6 +2,7 @@
 /* Shows a channel to programs. */
 #include <string.h>
 
+#include "channel_options.h"
 #include "json.h"
 #include "process.h"
 #include "stat_print.h"
@@ -63,6 +64,8 @@ static void put_queue(struct json *json, const struct look *look)
     json_unsigned(json, "available", chan_available(look->ch));
     json_unsigned(json, "held", stat->held);
     json_unsigned(json, "orphaned", stat->orphaned);
+    json_unsigned(json, "offers", stat->offers);
+    json_unsigned(json, "demands", stat->demands);
     if (stat->oldest_ns < 0)
         json_null(json, "oldest_ns");
     else
@@ -119,7 +122,7 @@ void print_stat_json(const struct look *look)
     json_open_object(&json, NULL);
     json_string(&json, "name", look->name);
     json_hex(&json, "id", id, sizeof(id));
-    json_string(&json, "kind", "queue");
+    json_string(&json, "kind", kind_name(look->options.kind));
     json_string(&json, "lifetime", lifetime_name(&look->options));
     json_string(&json, "state", state_name(look->state));
     json_string(&json, "reason", look->reason);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "channel_options.h"
 #include "process.h"
 #include "text.h"
 
@@ -41,7 +42,7 @@ static void print_object(const struct look *look)
     chan_id(look->ch, id);
     printf("channel    ");
     print_escaped(stdout, look->name, strlen(look->name));
-    printf(", %s queue, %s%s%s%s\n", lifetime_name(&look->options), state_name(look->state),
+    printf(", %s %s, %s%s%s%s\n", lifetime_name(&look->options), kind_name(look->options.kind), state_name(look->state),
            look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
     printf("id         ");
     print_hex(stdout, id, sizeof(id));
@@ -81,6 +82,8 @@ static void print_queue(const struct look *look)
            " to deliver again\n",
            stat->queued, chan_capacity(look->ch),
            stat->oldest_ns < 0 ? "none" : format_duration(stat->oldest_ns, age), stat->held, stat->orphaned);
+    if (look->options.kind == CHAN_RENDEZVOUS)
+        printf("waiting    %u offers, %u demands\n", stat->offers, stat->demands);
     printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " received (%s), %" PRIu64 " discarded, %" PRIu64
            " delivered again, %" PRIu64 " dead-lettered\n",
            stat->sent, format_bytes(stat->sent_bytes, sent), stat->received,
