@@ -142,7 +142,7 @@ inline show_it(summary)
 	ENSURE(BLK(hw));
 #ifndef BREAK_SHOW_INTENT
 	DO(i_cell[me] = me; i_hold[me] = hw; i_kind[me] = SHOW; i_cnt[me] = moved[me]);
-	DO(i_old[me] = OPENED(hw));
+	DO(i_old[me] = OPENED(hw); met[me] = 0);
 #endif
 	DO(hw = OPENED(hw); cell[me] = hw; met[me] = 0);
 	DO(ANNOUNCE(summary))

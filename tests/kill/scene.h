@@ -15,7 +15,7 @@ enum orphan {
 };
 
 struct scene {
-    uint32_t messages; /* capacity */
+    uint32_t messages; /* capacity; 0: a rendezvous channel */
     uint32_t senders;  /* CHAN_MANY or CHAN_ONE */
     uint32_t receivers;
     uint32_t lifetime;

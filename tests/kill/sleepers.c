@@ -71,6 +71,16 @@ static const struct task tasks[] = {
      .releases = true},
     {.operation = "release", .scene = {.messages = 1, .queued = 1}},
     {.operation = "close receiver, view", .scene = {.messages = 1, .queued = 1}, .releases = true},
+    {.operation = "try_send", .scene = {.messages = 0}},
+    {.operation = "try_send", .scene = {.messages = 0, .large = true}},
+    {.operation = "try_send", .scene = {.messages = 0, .alone = true}, .releases = true},
+    {.operation = "close sender", .scene = {.messages = 0, .alone = true}, .releases = true},
+    {.operation = "shutdown", .scene = {.messages = 0}},
+    {.operation = "try_recv", .scene = {.messages = 0}, .sends = true},
+    {.operation = "try_recv", .scene = {.messages = 0, .large = true}, .sends = true},
+    {.operation = "try_view", .scene = {.messages = 0}, .sends = true},
+    {.operation = "try_recv", .scene = {.messages = 0, .alone = true}, .sends = true, .releases = true},
+    {.operation = "shutdown", .scene = {.messages = 0}, .sends = true},
 };
 
 static void sleep_in_call(struct sleeper *s, struct trial *t)
@@ -163,6 +173,8 @@ static bool is_due(struct trial *t, const struct sleeper *s, bool stopped)
         return true;
     if (stat.shut_down || stat.senders_gone || stat.receivers_gone || stat.dead)
         return true;
+    if (!t->scene->messages)
+        return s->sends ? !stat.offers : !stat.demands || (!stopped && stat.orphaned);
     /* A stopped process may be about to give a message back, and has the payload of what it took. */
     if (!s->sends)
         return stat.queued + (stopped ? 0 : stat.orphaned) > 0;
