@@ -10,5 +10,6 @@
 #include <shmchan/recv.h>
 #include <shmchan/inspect.h>
 #include <shmchan/timer.h>
+#include <shmchan/select.h>
 
 #endif

@@ -29,6 +29,7 @@ static const struct {
     {ENAMETOOLONG, "ENAMETOOLONG", "channel name too long"},
     {ELOOP, "ELOOP", "the channel's name is a symbolic link"},
     {ENOSPC, "ENOSPC", "no room left in the directory of channels"},
+    {ENODATA, "ENODATA", "no operation is left to wait for"},
     {ENOMEM, "ENOMEM", "not enough memory, or more than may be locked"},
     {EFBIG, "EFBIG", "the channel would be larger than the limit on file size"},
     {EMFILE, "EMFILE", "too many open descriptors in this process"},

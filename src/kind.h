@@ -35,6 +35,11 @@ struct receiving {
     uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
 };
 
+/* Of a look at a channel: words that change whenever what is ready does. */
+struct stamp {
+    uint64_t words[3];
+};
+
 struct kind {
     /* Put the message into the channel, and tell receivers. On failure op->spare has the message still. */
     int (*put)(struct sending *op, int64_t deadline_ns);
@@ -45,6 +50,12 @@ struct kind {
                 uint32_t *unannounced);
     int (*recv_view)(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
     int (*release)(struct chan_receiver *rx, struct chan_view *view);
+    int (*give_back)(struct chan_receiver *rx, struct chan_view *view);
+
+    /* Whether a send of one small message, or a receive, would not block: 0, or -EAGAIN. Two that say -EAGAIN with
+     * equal stamps mean that it would have blocked at every moment between them. */
+    int (*send_ready)(struct chan_sender *tx, struct stamp *stamp);
+    int (*recv_ready)(struct chan_receiver *rx, struct stamp *stamp);
 };
 
 /* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
@@ -56,12 +67,17 @@ int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, si
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view);
+int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 
-/* rendezvous (rendezvous.c); views are released as a queue's */
+/* rendezvous (rendezvous.c); views are released and given back as a queue's */
 int chan__rendezvous_put(struct sending *op, int64_t deadline_ns);
 int chan__rendezvous_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                           int64_t deadline_ns, uint32_t *unannounced);
 int chan__rendezvous_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
+int chan__rendezvous_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__rendezvous_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 
 /* What kinds share (send.c): the message's memory and what is written into it; -EAGAIN: no memory now. */
 int chan__sending_fill(struct sending *op);
@@ -69,7 +85,9 @@ void chan__sending_drop(struct sending *op);
 
 /* What kinds share (recv.c). One attempt: what was given back, then what `take` finds, else the end or -EAGAIN. */
 int chan__attempt(struct receiving *op, int (*take)(struct receiving *op));
-int chan__end_or_empty(struct receiving *op, int result, int (*take)(struct receiving *op));
+
+/* Whether a message is there, given back or where `into` looks: 0, or what a receive would say. */
+int chan__look(struct receiving *op, int (*into)(struct receiving *op));
 
 /* Hand over what was taken, if `result` is 0. */
 int chan__hand_copy(struct receiving *op, int result, void *buffer, size_t *size);

@@ -77,8 +77,13 @@ static int take_from_ring(struct receiving *op)
     return 0;
 }
 
-/* Nothing is queued: has it ended, or is there only nothing yet? */
-int chan__end_or_empty(struct receiving *op, int result, int (*take)(struct receiving *op))
+static int look_into_ring(struct receiving *op)
+{
+    return chan__ring_has_message(&op->rx->handle.endpoint.party);
+}
+
+/* Nothing is queued: has it ended, or is there only nothing yet? `again` repeats what found nothing. */
+static inline int end_or_empty(struct receiving *op, int result, int (*again)(struct receiving *))
 {
     struct chan *ch = op->rx->handle.chan;
     uint64_t state = chan__life_state(ch);
@@ -86,9 +91,9 @@ int chan__end_or_empty(struct receiving *op, int result, int (*take)(struct rece
         /* Whoever shut it down was killed, or stopped, before sealing the ring. */
         result = chan__ring_seal(&ch->segment);
         if (!result)
-            result = take(op);
+            result = again(op);
     } else if (result == -EAGAIN && state & STATE_SENDERS_GONE) {
-        result = take(op); /* what they sent before they were gone is there now */
+        result = again(op); /* what they sent before they were gone is there now */
         if (result == -EAGAIN)
             result = -EPIPE;
     }
@@ -111,7 +116,7 @@ static inline int attempt(struct receiving *op, int (*take)(struct receiving *op
         if (result == -EAGAIN)
             result = take(op);
         if (result == -EAGAIN || result == -EPIPE)
-            result = chan__end_or_empty(op, result, take);
+            result = end_or_empty(op, result, take);
         /* An orphan that came after the look and before the ring was found empty has to be looked for
          * again. Those that were looked at and stay, waiting for the dead-letter channel, are no reason. */
     } while (result == -EAGAIN && load_acquire(&seg_hot(s)->orphans) != orphans && ++rounds < ORPHAN_ROUNDS);
@@ -296,6 +301,14 @@ ssize_t chan_recv_many_until(struct chan_receiver *rx, struct iovec *messages, s
     return recv_many_until(rx, messages, count, chan__user_deadline(deadline_ns));
 }
 
+int chan__look(struct receiving *op, int (*into)(struct receiving *))
+{
+    if (chan__orphans_maybe(segment_of(op->rx)) && chan__is_given_back(op->rx))
+        return 0;
+    int result = into(op);
+    return result ? end_or_empty(op, result, into) : 0;
+}
+
 /* With all holds out, a message there is -ENOBUFS, and none is waited for as usual. */
 static int attempt_view(void *operation)
 {
@@ -304,10 +317,20 @@ static int attempt_view(void *operation)
     const struct segment *s = segment_of(op->rx);
     if ((uint32_t)__builtin_popcountll(h->open) < s->g.holds)
         return attempt_take(op);
-    if ((chan__orphans_maybe(s) && chan__is_given_back(op->rx)) ||
-        chan__ring_has_message(&h->endpoint.party) == 0)
-        return -ENOBUFS;
-    return chan__end_or_empty(op, -EAGAIN, take_from_ring);
+    int result = chan__look(op, look_into_ring);
+    return result ? result : -ENOBUFS;
+}
+
+/* At one place with nothing to be taken twice: what had come in between would still be there, or have moved the
+ * head. What is given back changes the summary. */
+int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp)
+{
+    const struct segment *s = segment_of(rx);
+    struct receiving op = {.rx = rx};
+    uint64_t orphans = load_acquire(&seg_hot(s)->orphans); /* ORPHAN */
+    int result = chan__look(&op, look_into_ring);
+    *stamp = (struct stamp){{chan__ring_number(&s->g, rx->handle.endpoint.party.cursor), orphans}};
+    return result == -EAGAIN ? result : 0;
 }
 
 int chan__hand_view(struct receiving *op, int result, struct chan_view *view)
@@ -394,6 +417,24 @@ int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
     return 0;
 }
 
+/* The delivery is taken back before anybody else can see the message. */
+int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view)
+{
+    struct handle *h = &rx->handle;
+    struct held held;
+    if (!find_view(rx, view, &held))
+        return -EINVAL;
+    atomic_u32 *event = &seg_hot(segment_of(rx))->data_event;
+    store_relaxed(&held.block->deliveries, load_relaxed(&held.block->deliveries) - 1);
+    if (chan__event_has_sleepers(event))
+        chan__event_wake(event, 1);
+    chan__orphans_give_back(&h->endpoint.party, hold_bit(h, held.hold));
+    h->open &= ~hold_bit(h, held.hold);
+    chan__event_notify_after_store(event, 1);
+    *view = (struct chan_view){0};
+    return 0;
+}
+
 int chan_release(struct chan_receiver *rx, struct chan_view *view)
 {
     if (!rx || !view)
@@ -403,6 +444,19 @@ int chan_release(struct chan_receiver *rx, struct chan_view *view)
         return result;
     result = chan__is_queue(rx->handle.chan) ? chan__queue_release(rx, view)
                                              : chan__kind(rx->handle.chan)->release(rx, view);
+    chan__handle_leave(&rx->handle);
+    return result;
+}
+
+int chan_give_back(struct chan_receiver *rx, struct chan_view *view)
+{
+    if (!rx || !view)
+        return -EINVAL;
+    int result = chan__handle_enter(&rx->handle);
+    if (result)
+        return result;
+    const struct kind *kind = chan__kind(rx->handle.chan);
+    result = kind->give_back ? kind->give_back(rx, view) : -EOPNOTSUPP;
     chan__handle_leave(&rx->handle);
     return result;
 }

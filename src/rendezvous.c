@@ -111,7 +111,7 @@ static void offer(struct sending *op)
         chan__event_wake(event, INT_MAX);
     chan__match_show(&h->endpoint.party, &op->spare, op->ticket, 0);
     chan__match_ring(s, MATCH_DEMANDS); /* those that were not there yet, or want smaller ones */
-    chan__event_notify(event, INT_MAX); /* those that cannot demand anything */
+    chan__event_notify(event, INT_MAX); /* those that cannot demand anything, and those that select */
 }
 
 static int attempt_put(void *operation)
@@ -208,6 +208,15 @@ static bool sees_the_same(const struct sight *a, const struct sight *b)
     return a->offers == b->offers && a->orphans == b->orphans && a->state == b->state;
 }
 
+static void demand(struct handle *h, const struct held *spare, const struct receiving *op)
+{
+    atomic_u32 *event = &seg_hot(&h->chan->segment)->space_event;
+    if (chan__event_has_sleepers(event))
+        chan__event_wake(event, INT_MAX);
+    chan__match_show(&h->endpoint.party, spare, op->ticket, op->limit);
+    chan__event_notify(event, INT_MAX); /* senders that select */
+}
+
 static int attempt_take(void *operation)
 {
     struct receiving *op = operation;
@@ -226,9 +235,17 @@ static int attempt_take(void *operation)
         bool may_come = !(sight.state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE));
         if (result != -EAGAIN || !op->waits || !may_come || chan__handle_spare(h, &spare))
             return result;
-        chan__match_show(&h->endpoint.party, &spare, op->ticket, op->limit);
+        demand(h, &spare, op);
     }
     return -EBADMSG;
+}
+
+static int look_for_offer(struct receiving *op)
+{
+    struct handle *h = &op->rx->handle;
+    struct match offer;
+    int result = find_peer(h, MATCH_OFFERS, 0, &offer);
+    return has_ended(h->chan, STATE_SHUT_DOWN) ? -EPIPE : result;
 }
 
 /* With all holds out, a message there is -ENOBUFS, and none is waited for. */
@@ -237,12 +254,32 @@ static int attempt_view(void *operation)
     struct receiving *op = operation;
     struct handle *h = &op->rx->handle;
     const struct segment *s = &h->chan->segment;
-    struct match offer;
     if ((uint32_t)__builtin_popcountll(h->open) < s->g.holds)
         return attempt_take(op);
-    if ((chan__orphans_maybe(s) && chan__is_given_back(op->rx)) || !find_peer(h, MATCH_OFFERS, 0, &offer))
-        return -ENOBUFS;
-    return chan__end_or_empty(op, -EAGAIN, take_offer);
+    int result = chan__look(op, look_for_offer);
+    return result ? result : -ENOBUFS;
+}
+
+int chan__rendezvous_recv_ready(struct chan_receiver *rx, struct stamp *stamp)
+{
+    struct receiving op = {.rx = rx};
+    struct sight sight = look_around(rx->handle.chan);
+    int result = chan__look(&op, look_for_offer);
+    *stamp = (struct stamp){{sight.offers, sight.orphans, sight.state}};
+    return result == -EAGAIN ? result : 0;
+}
+
+int chan__rendezvous_send_ready(struct chan_sender *tx, struct stamp *stamp)
+{
+    struct handle *h = &tx->handle;
+    struct match demand;
+    uint64_t demands = load_seq_cst(match_summary(&h->chan->segment, MATCH_DEMANDS));
+    uint64_t state = chan__life_state(h->chan);
+    int result = has_ended(h->chan, STATE_SHUT_DOWN | STATE_RECEIVERS_GONE)
+                     ? 0
+                     : find_peer(h, MATCH_DEMANDS, h->chan->segment.g.message_size, &demand);
+    *stamp = (struct stamp){{demands, state}};
+    return result == -EAGAIN ? result : 0;
 }
 
 static int receive(struct receiving *op, int (*attempt)(void *), int64_t deadline_ns)

@@ -120,6 +120,18 @@ static int attempt_put(void *operation)
     return 0;
 }
 
+/* Full at one place twice: a place that had become free in between would still be, or the next sender's would be
+ * another. */
+int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp)
+{
+    struct party *party = &tx->handle.endpoint.party;
+    int result = check_open(tx);
+    if (!result)
+        result = chan__ring_has_room(party);
+    *stamp = (struct stamp){{chan__ring_number(&party->segment->g, party->cursor)}};
+    return result == -EAGAIN ? result : 0;
+}
+
 int chan__queue_put(struct sending *op, int64_t deadline_ns)
 {
     return chan__wait(&op->tx->handle, attempt_put, op, deadline_ns);

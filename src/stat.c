@@ -95,8 +95,8 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
 /* In the middle of an exchange, and not only waiting for a peer to begin one. */
 static bool is_in_operation(const struct segment *s, uint32_t number)
 {
-    return load_acquire(&seg_record(s, number)->intent_old) &&
-           !chan__match_count(s, number, MATCH_OFFERS) && !chan__match_count(s, number, MATCH_DEMANDS);
+    return load_acquire(&seg_record(s, number)->intent_old) && !chan__match_count(s, number, MATCH_OFFERS) &&
+           !chan__match_count(s, number, MATCH_DEMANDS);
 }
 
 static void describe_waiting(const struct seg_record *record, struct chan_endpoint_stat *out)

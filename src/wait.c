@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting: spin as long as that has paid lately, then sleep on the channel's event.
- *
- * With the keeper, deaths wake the sleeper, and it looks around by itself only about once a second; but soon
- * after it was woken for nothing, since that may have been the warning of a process that was stopped before
- * it gave notice. Without, it looks after the dead itself, every 20 ms. */
-#include "src/handle.h"
+/* Waiting: spin as long as that has paid lately, then sleep on the channel's event. */
+#include "src/patience.h"
 
 #include "shm/event.h"
 
 #include <errno.h>
 #include <sched.h>
-
-#define PATIENCE_NS INT64_C(1250000000)
-#define PATIENCE_ALONE_NS INT64_C(20000000)
-#define PATIENCE_WARNED_NS INT64_C(8000000)
-#define PATIENCE_GROWTH 4
 
 /* Spinning pays while it is shorter than going to sleep and being woken, some 10 to 70 us. Counted in
  * pauses (33 ns measured on a virtual x86; a sched_yield() is 760 ns). Between attempts the pauses grow,
@@ -91,21 +82,18 @@ static int spin(struct handle *h, int (*attempt)(void *), void *operation)
 
 /* One sleep. -EAGAIN: woken, look again. */
 static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t deadline_ns,
-                      int64_t *patience_ns)
+                      struct patience *patience)
 {
     struct seg_record *record = h->endpoint.party.record;
-    bool alone = !chan__keeper_watches(h->chan);
-    int64_t most_ns = alone ? PATIENCE_ALONE_NS : PATIENCE_NS;
-    int64_t patience = *patience_ns < most_ns ? *patience_ns : most_ns;
+    patience->alone = !chan__keeper_watches(h->chan);
     int64_t now = chan_now();
     if (now >= deadline_ns)
         return -ETIMEDOUT;
-    int64_t end = deadline_ns - now < patience ? deadline_ns : now + patience;
+    int64_t end = patience_end(patience, now, deadline_ns);
     int result = chan__event_wait(event, key, end);
     store_relaxed(&record->waits, load_relaxed(&record->waits) + 1);
     store_relaxed(&record->waited_ns, load_relaxed(&record->waited_ns) + (uint64_t)(chan_now() - now));
-    *patience_ns = result == -ETIMEDOUT ? patience * PATIENCE_GROWTH : PATIENCE_WARNED_NS;
-    if (result == -ETIMEDOUT && end != deadline_ns && (alone || patience == most_ns))
+    if (patience_is_over(patience, result == -ETIMEDOUT && end != deadline_ns))
         (void)chan__heal(h->chan);
     if (result == -EINTR && h->flags & CHAN_INTERRUPTIBLE)
         return -EINTR;
@@ -139,7 +127,7 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
     store_release(&record->waits_for, sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
     int result;
     bool interrupted = false;
-    int64_t patience_ns = PATIENCE_NS;
+    struct patience patience = {PATIENCE_NS, false};
     for (;;) {
         atomic_u32 *event = sleeps_on(h);
         uint32_t key = chan__event_prepare(event);
@@ -152,7 +140,7 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
             break;
         if (event != sleeps_on(h))
             continue; /* the attempt has shown something, or withdrawn it */
-        result = sleep_once(h, event, key, deadline_ns, &patience_ns);
+        result = sleep_once(h, event, key, deadline_ns, &patience);
         interrupted = result == -EINTR;
         if (result == -ETIMEDOUT)
             break;

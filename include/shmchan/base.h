@@ -36,6 +36,7 @@ CHAN_BEGIN
  *   -EINTR            a signal handler ran (only endpoints attached with CHAN_INTERRUPTIBLE)
  *   -ECANCELED        another thread cancelled the call, which would have waited
  *   -ECHILD           handle inherited over fork() and not prepared for it
+ *   -ENODATA          a select has no operation left to wait for
  *   -EINVAL           misuse: NULL, a bad name, option or flag; in checked builds also a handle in use by
  *                     another thread at the same moment
  *   -ENOENT -EEXIST -EACCES -EPERM -ENAMETOOLONG -ENOSPC -ENOMEM -EFBIG -EMFILE -ENFILE   as of the calls

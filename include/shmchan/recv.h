@@ -71,6 +71,10 @@ CHAN_API CHAN_MUST_USE int chan_recv_view_until(struct chan_receiver *rx, struct
  * of this receiver. Since 0.1. */
 CHAN_API int chan_release(struct chan_receiver *rx, struct chan_view *view);
 
+/* Not done with it: the message is given back, to be received next, by this receiver or another, as if it had not
+ * been delivered this time; *view is zeroed. -EINVAL: not an open view of this receiver. Since 0.1. */
+CHAN_API int chan_give_back(struct chan_receiver *rx, struct chan_view *view);
+
 /* Messages of rx's channel that were delivered max_deliveries times and never released are moved to the channel of
  * `dead_letters` by whichever receiver meets them that was told of one; a receiver that was not discards them. It
  * does so within its receiving calls, blocked ones included. A message is there at least once: twice if the

@@ -37,8 +37,8 @@ static void bring_to_match(struct trial *t, struct victim *victim)
 }
 
 /* False: the operation is over before so many instructions. */
-static bool try_at(struct trial *t, const struct scene *scene, const struct operation *operation, uint64_t after,
-                   bool stops)
+static bool try_at(struct trial *t, const struct scene *scene, const struct operation *operation,
+                   uint64_t after, bool stops)
 {
     struct victim victim;
     trial_begin(t, scene, &operation, 1);

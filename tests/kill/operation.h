@@ -49,7 +49,7 @@ struct operation {
     bool clones;    /* the operation attaches a second endpoint of the victim's role */
     bool leaves;    /* the operation ends the victim's part in the channel */
     bool shuts_down;
-    bool meets; /* of rendezvous channels only: may find nobody */
+    bool meets;                           /* of rendezvous channels only: may find nobody */
     void (*prepare)(struct actor *actor); /* after attaching; may be NULL */
     int (*run)(struct actor *actor);
 };

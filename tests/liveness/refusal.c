@@ -42,6 +42,12 @@ int64_t refuse_sockets(struct party *me, int64_t a, int64_t b)
     return refuse(SYS_socketpair, EACCES);
 }
 
+int64_t refuse_waitv(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)b;
+    return refuse(SYS_futex_waitv, (int)a);
+}
+
 int64_t refuse_threads(struct party *me, int64_t a, int64_t b)
 {
     (void)me, (void)a, (void)b;

@@ -9,6 +9,7 @@
 step refuse_pidfds;  /* as before Linux 5.3, or in an old container */
 step refuse_sockets; /* new pairs of them */
 step refuse_inotify; /* as when all instances of the user are taken */
+step refuse_waitv;   /* futex_waitv, with error `a`: ENOSYS before Linux 5.16, EPERM in some sandboxes */
 step refuse_threads; /* as when the user may have no more */
 
 #endif

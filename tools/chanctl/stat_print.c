@@ -42,8 +42,8 @@ static void print_object(const struct look *look)
     chan_id(look->ch, id);
     printf("channel    ");
     print_escaped(stdout, look->name, strlen(look->name));
-    printf(", %s %s, %s%s%s%s\n", lifetime_name(&look->options), kind_name(look->options.kind), state_name(look->state),
-           look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
+    printf(", %s %s, %s%s%s%s\n", lifetime_name(&look->options), kind_name(look->options.kind),
+           state_name(look->state), look->reason[0] ? " (" : "", look->reason, look->reason[0] ? ")" : "");
     printf("id         ");
     print_hex(stdout, id, sizeof(id));
     printf(", format %u\n", stat->format_version);

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Select: try the operations in some order, and sleep on the events of all of them. */
+#include "src/arms.h"
+#include "src/patience.h"
+
+#include "shm/event.h"
+
+#include <string.h>
+
+/* How often to look at all operations, each time finding that some channel has moved meanwhile, before saying
+ * that none was ready: more often, and somebody writes nonsense. */
+#define LOOKS_MAX 1000
+
+/* What to do with a ready operation. `out` NULL: nothing, its index is all that is asked for. */
+struct selecting {
+    struct chan_select *sel;
+    struct chan_selected *out;
+    int index; /* -1: none yet */
+};
+
+/* Do the operation if it is ready. -EAGAIN: it is not. */
+static int try_arm(struct arm *arm, struct chan_selected *out)
+{
+    int result;
+    switch (arm->operation) {
+    case RECV:
+        result = chan_try_recv_view(arm->rx, &out->view);
+        break;
+    case SEND:
+        result = chan_try_send(arm->tx, arm->data, arm->size);
+        break;
+    case TIMER:
+        result = chan_timer_try_recv(arm->timer, &out->due_ns);
+        break;
+    default:
+        result = poll(&arm->fd, 1, 0) > 0 ? 0 : -EAGAIN;
+        out->revents = arm->fd.revents;
+    }
+    out->result = result;
+    return result == -EAGAIN ? result : 0;
+}
+
+/* Whether a message of its size could be put now is not only for the queue to say. */
+static bool needs_payload_memory(const struct arm *arm)
+{
+    return arm->operation == SEND && arm->size > arm->handle->chan->segment.g.inline_size;
+}
+
+static int look_at_endpoint(struct arm *arm)
+{
+    const struct kind *kind = chan__kind(arm->handle->chan);
+    int result = chan__handle_enter(arm->handle);
+    if (result)
+        return 0; /* ready: it would fail */
+    result = arm->operation == RECV ? kind->recv_ready(arm->rx, &arm->stamp)
+                                    : kind->send_ready(arm->tx, &arm->stamp);
+    chan__handle_leave(arm->handle);
+    return result;
+}
+
+/* Whether the operation is ready: 0 or -EAGAIN; the arm's stamp tells whether it was meanwhile. */
+static int look_at_arm(struct arm *arm)
+{
+    switch (arm->operation) {
+    case RECV:
+    case SEND:
+        return look_at_endpoint(arm);
+    case TIMER:
+        return chan_timer_due(arm->timer) <= chan_now() ? 0 : -EAGAIN;
+    default:
+        return poll(&arm->fd, 1, 0) > 0 ? 0 : -EAGAIN;
+    }
+}
+
+/* xorshift64* */
+static uint32_t random_below(struct chan_select *sel, uint32_t bound)
+{
+    uint64_t x = sel->random;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    sel->random = x;
+    return (uint32_t)((x * UINT64_C(0x2545f4914f6cdd1d) >> 32) * bound >> 32);
+}
+
+/* Every order with the same chance, so that of any ready ones each has the same to come first. */
+static void shuffle(struct chan_select *sel)
+{
+    for (uint32_t i = sel->count; i > 1; i--) {
+        uint32_t j = random_below(sel, i), moved = sel->order[i - 1];
+        sel->order[i - 1] = sel->order[j];
+        sel->order[j] = moved;
+    }
+}
+
+/* The first ready operation in this round's order. -EAGAIN: none was, each at the moment it was tried. */
+static int try_all(struct selecting *s)
+{
+    struct chan_select *sel = s->sel;
+    if (!sel->biased)
+        shuffle(sel);
+    for (uint32_t i = 0; i < sel->count; i++) {
+        uint32_t index = sel->order[i];
+        struct arm *arm = &sel->arms[index];
+        struct chan_selected selected = {.index = (int)index};
+        if (!takes_part(arm) || (s->out ? try_arm(arm, &selected) : look_at_arm(arm)))
+            continue;
+        s->index = (int)index;
+        if (s->out)
+            *s->out = selected;
+        return 0;
+    }
+    return -EAGAIN;
+}
+
+/* Look at all operations twice: if none was ready either time, and nothing has moved in between, none was ready at
+ * the moment between. Trying one after the other proves nothing: the second may have become ready, and then the first
+ * not ready, in between. */
+static bool none_is_ready(struct chan_select *sel)
+{
+    struct stamp before;
+    bool first = true;
+    for (int pass = 0; pass < 2; pass++, first = false)
+        for (uint32_t i = 0; i < sel->count; i++) {
+            struct arm *arm = &sel->arms[i];
+            before = arm->stamp;
+            if (!takes_part(arm) || needs_payload_memory(arm))
+                continue;
+            if (!look_at_arm(arm) || (!first && memcmp(&before, &arm->stamp, sizeof before) != 0))
+                return false;
+        }
+    return true;
+}
+
+/* -EAGAIN: at one moment none was ready. */
+static int try_once(struct selecting *s)
+{
+    for (int looks = 0; looks < LOOKS_MAX; looks++) {
+        int result = try_all(s);
+        if (result != -EAGAIN || none_is_ready(s->sel))
+            return result;
+    }
+    return -EAGAIN;
+}
+
+static void show_waiting(const struct arm *arm)
+{
+    struct seg_record *record = arm->handle->endpoint.party.record;
+    store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
+    store_release(&record->waits_for, arm->operation == SEND ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
+}
+
+static void show_going_on(const struct arm *arm)
+{
+    struct seg_record *record = arm->handle->endpoint.party.record;
+    uint64_t waited = (uint64_t)chan_now() - load_relaxed(&record->waiting_since_ns);
+    store_relaxed(&record->waits, load_relaxed(&record->waits) + 1);
+    store_relaxed(&record->waited_ns, load_relaxed(&record->waited_ns) + waited);
+    store_release(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
+}
+
+/* From here on each change wakes us, or keeps us from falling asleep. */
+static void prepare(struct chan_select *sel)
+{
+    for (uint32_t i = 0; i < sel->count; i++)
+        if (is_endpoint(&sel->arms[i]))
+            sel->arms[i].key = chan__event_prepare(chan__event_of(sel->arms[i].handle));
+}
+
+static void note_what_rang(struct chan_select *sel)
+{
+    for (uint32_t i = 0; i < sel->count; i++) {
+        struct arm *arm = &sel->arms[i];
+        arm->was_rung |= is_endpoint(arm) && load_seq_cst(chan__event_of(arm->handle)) != arm->key;
+    }
+}
+
+/* Nothing was ready: whatever we were woken for, others have taken. */
+static void forget_what_rang(struct chan_select *sel)
+{
+    for (uint32_t i = 0; i < sel->count; i++)
+        sel->arms[i].was_rung = false;
+}
+
+/* A wake-up for something that we have not taken, `taken` excepted, is for others. */
+static void pass_on_wake_ups(struct chan_select *sel, int taken)
+{
+    note_what_rang(sel);
+    for (uint32_t i = 0; i < sel->count; i++)
+        if (sel->arms[i].was_rung && (int)i != taken)
+            chan__event_notify(chan__event_of(sel->arms[i].handle), 1);
+    forget_what_rang(sel);
+}
+
+/* What the sleep is to end for: words, descriptors, and the earliest timer. */
+static int sleep_once(struct chan_select *sel, uint32_t bell, int64_t end_ns)
+{
+    uint32_t keys = 0, fds = 0;
+    for (uint32_t i = 0; i < sel->count; i++) {
+        const struct arm *arm = &sel->arms[i];
+        if (is_endpoint(arm))
+            sel->keys[keys++] = (struct futex_key){chan__event_of(arm->handle), arm->key};
+        else if (takes_part(arm) && arm->operation == DESCRIPTOR)
+            sel->fds[fds++] = arm->fd;
+        else if (takes_part(arm) && chan_timer_due(arm->timer) < end_ns)
+            end_ns = chan_timer_due(arm->timer);
+    }
+    return chan__waitset_sleep(&sel->waitset, bell, sel->keys, keys, sel->fds, fds, end_ns < 0 ? 0 : end_ns);
+}
+
+static bool has_no_keeper(const struct chan_select *sel)
+{
+    for (uint32_t i = 0; i < sel->count; i++)
+        if (is_endpoint(&sel->arms[i]) && !chan__keeper_watches(sel->arms[i].handle->chan))
+            return true;
+    return false;
+}
+
+static void heal_all(struct chan_select *sel)
+{
+    for (uint32_t i = 0; i < sel->count; i++)
+        if (is_endpoint(&sel->arms[i]))
+            (void)chan__heal(sel->arms[i].handle->chan);
+}
+
+static bool is_interruptible(const struct chan_select *sel)
+{
+    for (uint32_t i = 0; i < sel->count; i++)
+        if (is_endpoint(&sel->arms[i]) && sel->arms[i].handle->flags & CHAN_INTERRUPTIBLE)
+            return true;
+    return false;
+}
+
+static bool is_cancelled(struct chan_select *sel)
+{
+    return load_seq_cst(&sel->cancelled) && atomic_exchange(&sel->cancelled, false);
+}
+
+/* What ends the waiting though nothing was ready; -EAGAIN: nothing does. */
+static int end_of_patience(struct selecting *s, int slept, int64_t deadline_ns)
+{
+    struct chan_select *sel = s->sel;
+    if (is_cancelled(sel))
+        return -ECANCELED;
+    if (slept == -EINTR && is_interruptible(sel))
+        return -EINTR;
+    if (chan_now() >= deadline_ns) {
+        int result = try_once(s);
+        return result == -EAGAIN ? -ETIMEDOUT : result;
+    }
+    return slept == -EINTR || slept == -ETIMEDOUT || !slept ? -EAGAIN : slept;
+}
+
+static int wait_for_one(struct selecting *s, int64_t deadline_ns)
+{
+    struct chan_select *sel = s->sel;
+    struct patience patience = {PATIENCE_NS, false};
+    for (int slept = 0;;) {
+        uint32_t bell = chan__waitset_bell(&sel->waitset);
+        prepare(sel);
+        int result = try_all(s);
+        if (result == -EAGAIN)
+            result = end_of_patience(s, slept, deadline_ns);
+        if (result != -EAGAIN) {
+            pass_on_wake_ups(sel, s->out && !s->out->result ? s->index : -1);
+            return result;
+        }
+        forget_what_rang(sel);
+        patience.alone = has_no_keeper(sel);
+        int64_t end = patience_end(&patience, chan_now(), deadline_ns);
+        slept = sleep_once(sel, bell, end);
+        note_what_rang(sel);
+        bool timer_is_due = slept == -ETIMEDOUT && chan_now() < end;
+        if (!timer_is_due && patience_is_over(&patience, slept == -ETIMEDOUT && end != deadline_ns))
+            heal_all(sel);
+    }
+}
+
+static int select_until(struct chan_select *sel, struct chan_selected *out, int64_t deadline_ns, int *index)
+{
+    struct selecting s = {sel, out, -1};
+    bool waits_for_nothing = true;
+    if (!sel)
+        return -EINVAL;
+    if (sel->fork_count != chan__fork_count())
+        return -ECHILD;
+    for (uint32_t i = 0; i < sel->count; i++)
+        waits_for_nothing &= !takes_part(&sel->arms[i]);
+    if (waits_for_nothing)
+        return -ENODATA;
+    int result = deadline_ns == DEADLINE_TRY ? try_once(&s) : try_all(&s);
+    if (result == -EAGAIN && deadline_ns != DEADLINE_TRY) {
+        for (uint32_t i = 0; i < sel->count; i++)
+            if (is_endpoint(&sel->arms[i]))
+                show_waiting(&sel->arms[i]);
+        result = wait_for_one(&s, deadline_ns);
+        for (uint32_t i = 0; i < sel->count; i++)
+            if (is_endpoint(&sel->arms[i]))
+                show_going_on(&sel->arms[i]);
+    }
+    if (index)
+        *index = s.index;
+    return result;
+}
+
+static int select_for(struct chan_select *sel, struct chan_selected *out, int64_t deadline_ns)
+{
+    return out ? select_until(sel, out, deadline_ns, NULL) : -EINVAL;
+}
+
+int chan_select(struct chan_select *sel, struct chan_selected *out)
+{
+    return select_for(sel, out, CHAN_FOREVER);
+}
+
+int chan_try_select(struct chan_select *sel, struct chan_selected *out)
+{
+    return select_for(sel, out, DEADLINE_TRY);
+}
+
+int chan_select_timeout(struct chan_select *sel, struct chan_selected *out, int64_t timeout_ns)
+{
+    return select_for(sel, out, chan_deadline(timeout_ns));
+}
+
+int chan_select_until(struct chan_select *sel, struct chan_selected *out, int64_t deadline_ns)
+{
+    return select_for(sel, out, chan__user_deadline(deadline_ns));
+}
+
+static int ready_until(struct chan_select *sel, int64_t deadline_ns)
+{
+    int index;
+    int result = select_until(sel, NULL, deadline_ns, &index);
+    return result ? result : index;
+}
+
+int chan_ready(struct chan_select *sel)
+{
+    return ready_until(sel, CHAN_FOREVER);
+}
+
+int chan_try_ready(struct chan_select *sel)
+{
+    return ready_until(sel, DEADLINE_TRY);
+}
+
+int chan_ready_timeout(struct chan_select *sel, int64_t timeout_ns)
+{
+    return ready_until(sel, chan_deadline(timeout_ns));
+}
+
+int chan_ready_until(struct chan_select *sel, int64_t deadline_ns)
+{
+    return ready_until(sel, chan__user_deadline(deadline_ns));
+}
+
+int chan_select_cancel(struct chan_select *sel)
+{
+    if (!sel)
+        return -EINVAL;
+    if (sel->fork_count != chan__fork_count())
+        return -ECHILD;
+    atomic_store(&sel->cancelled, true); /* before the bell: see cancel.c */
+    chan__waitset_ring(&sel->waitset);
+    return 0;
+}

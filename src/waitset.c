@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sleeping on many words and descriptors: the one call, and the lookouts that help it. */
+#include "src/waitset.h"
+
+#include "src/handle.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define STACK_BYTES (64 * 1024)
+
+/* Beside the bell, or the lookout's orders. */
+#define WORDS_MAX (FUTEX_KEYS_MAX - 1)
+
+/* How long the recall of a lookout that may just be falling asleep waits for it before it wakes it once more. */
+#define RECALL_AGAIN_NS INT64_C(1000000)
+
+/* A thread that looks out for the main one. It changes hands by `orders`, an odd number while it is out: the main
+ * thread raises it to send it out and to recall it, and leaves its assignment alone in between. `seen` is the last
+ * order that the lookout has followed. */
+struct lookout {
+    struct lookout *next;
+    struct waitset *set;
+    pthread_t thread;
+    atomic_u32 orders, seen;
+    bool ends;
+    uint32_t count; /* of keys or descriptors */
+    struct futex_key keys[FUTEX_KEYS_MAX];
+    struct pollfd *fds; /* NULL: it sleeps on words */
+    int control;        /* its own descriptor: readable once there are new orders */
+};
+
+void chan__waitset_ring(struct waitset *w)
+{
+    atomic_fetch_add(&w->bell, 1);
+    chan__futex_wake(&w->bell, INT_MAX);
+}
+
+static bool has_changed(const struct lookout *l)
+{
+    for (uint32_t i = 0; i < l->count; i++)
+        if (load_seq_cst(l->keys[i].word) != l->keys[i].value)
+            return true;
+    return false;
+}
+
+/* Until something has happened, or there are new orders. */
+static void look_out(struct lookout *l, uint32_t orders)
+{
+    if (l->fds) {
+        l->fds[l->count] = (struct pollfd){.fd = l->control, .events = POLLIN};
+        while (poll(l->fds, l->count + 1, -1) < 0 && errno == EINTR)
+            ;
+        return;
+    }
+    while (!has_changed(l) && load_seq_cst(&l->orders) == orders) {
+        l->keys[l->count] = (struct futex_key){&l->orders, orders};
+        int result = l->set->has_no_waitv ? chan__futex_wait(l->keys[0].word, l->keys[0].value, CHAN_FOREVER)
+                                          : chan__futex_wait_any(l->keys, l->count + 1, CHAN_FOREVER);
+        if (!result)
+            return;
+    }
+}
+
+static void *stand_by(void *argument)
+{
+    struct lookout *l = argument;
+    for (;;) {
+        uint32_t orders = load_seq_cst(&l->orders);
+        if (orders % 2) {
+            look_out(l, orders);
+            chan__waitset_ring(l->set);
+        }
+        atomic_store(&l->seen, orders);
+        chan__futex_wake(&l->seen, INT_MAX);
+        if (orders % 2 == 0 && l->ends)
+            return NULL;
+        while (load_seq_cst(&l->orders) == orders)
+            (void)chan__futex_wait(&l->orders, orders, CHAN_FOREVER);
+    }
+}
+
+static int start_thread(struct lookout *l)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    int result = pthread_attr_init(&attributes);
+    if (result)
+        return -result;
+    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    sigfillset(&all); /* the program's signal handlers are not for this thread */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    result = pthread_create(&l->thread, &attributes, stand_by, l);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (!result)
+        (void)pthread_setname_np(l->thread, "shmchan-lookout");
+    return result ? -ENOMEM : 0; /* no more threads, for want of memory or by a limit */
+}
+
+static void free_lookout(struct lookout *l)
+{
+    if (l->control >= 0)
+        close(l->control);
+    free(l->fds);
+    free(l);
+}
+
+static int start_lookout(struct waitset *w, bool polls, struct lookout **out)
+{
+    struct lookout *l = calloc(1, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    l->set = w;
+    l->control = polls ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+    int result = polls && l->control < 0 ? -errno : 0;
+    if (polls && !result && !(l->fds = malloc(sizeof *l->fds)))
+        result = -ENOMEM;
+    if (!result)
+        result = start_thread(l);
+    if (result)
+        free_lookout(l);
+    else
+        *out = l;
+    return result;
+}
+
+static void order(struct lookout *l)
+{
+    uint64_t one = 1;
+    atomic_fetch_add(&l->orders, 1);
+    chan__futex_wake(&l->orders, 1);
+    if (l->fds && load_seq_cst(&l->orders) % 2 == 0)
+        (void)!write(l->control, &one, sizeof one); /* fails only if it is readable as it is */
+}
+
+/* It has its orders, and sleeps on nothing of ours any more: a wake-up that it took would be lost to the others.
+ * A word's sleeper without futex_waitv hears nothing but that word: everybody on it is woken, and looks again. */
+static void recall(struct lookout *l)
+{
+    uint32_t orders = load_seq_cst(&l->orders) + 1, seen;
+    uint64_t count;
+    order(l);
+    while ((seen = load_seq_cst(&l->seen)) != orders) {
+        if (!l->fds && l->set->has_no_waitv)
+            chan__futex_wake(l->keys[0].word, INT_MAX);
+        (void)chan__futex_wait(&l->seen, seen, chan_now() + RECALL_AGAIN_NS);
+    }
+    if (l->fds)
+        (void)!read(l->control, &count, sizeof count);
+}
+
+/* Lookouts for `count` words, each taking `each`. */
+static int send_out_for_words(struct waitset *w, const struct futex_key *keys, uint32_t count, uint32_t each)
+{
+    struct lookout **link = &w->words;
+    for (uint32_t at = 0; at < count; at += each, link = &(*link)->next) {
+        int result = *link ? 0 : start_lookout(w, false, link);
+        if (result)
+            return result;
+        (*link)->count = count - at < each ? count - at : each;
+        memcpy((*link)->keys, keys + at, (*link)->count * sizeof *keys);
+        order(*link);
+    }
+    return 0;
+}
+
+static int send_out_for_fds(struct waitset *w, const struct pollfd *fds, uint32_t count)
+{
+    int result = w->polling ? 0 : start_lookout(w, true, &w->polling);
+    struct pollfd *copy = result ? NULL : realloc(w->polling->fds, (count + 1) * sizeof *copy);
+    if (!copy)
+        return result ? result : -ENOMEM;
+    memcpy(copy, fds, count * sizeof *copy);
+    w->polling->fds = copy;
+    w->polling->count = count;
+    order(w->polling);
+    return 0;
+}
+
+static void recall_if_out(struct lookout *l)
+{
+    if (l && load_seq_cst(&l->orders) % 2)
+        recall(l);
+}
+
+static void recall_all(struct waitset *w)
+{
+    for (struct lookout *l = w->words; l; l = l->next)
+        recall_if_out(l);
+    recall_if_out(w->polling);
+}
+
+/* As many words as the call takes, beside the bell; the others have lookouts. */
+static int sleep_here(struct waitset *w, uint32_t bell, const struct futex_key *keys, uint32_t count,
+                      int64_t deadline_ns)
+{
+    struct futex_key all[FUTEX_KEYS_MAX];
+    if (!count)
+        return chan__futex_wait(&w->bell, bell, deadline_ns);
+    memcpy(all, keys, count * sizeof *all);
+    all[count] = (struct futex_key){&w->bell, bell};
+    return chan__futex_wait_any(all, count + 1, deadline_ns);
+}
+
+static int sleep_with_lookouts(struct waitset *w, uint32_t bell, const struct futex_key *keys, uint32_t count,
+                               const struct pollfd *fds, uint32_t fd_count, int64_t deadline_ns)
+{
+    uint32_t here = w->has_no_waitv ? 0 : count < WORDS_MAX ? count : WORDS_MAX;
+    uint32_t each = w->has_no_waitv ? 1 : WORDS_MAX;
+    int result = send_out_for_words(w, keys + here, count - here, each);
+    if (!result && fd_count)
+        result = send_out_for_fds(w, fds, fd_count);
+    if (!result)
+        result = sleep_here(w, bell, keys, here, deadline_ns);
+    recall_all(w);
+    return result;
+}
+
+int chan__waitset_sleep(struct waitset *w, uint32_t bell, const struct futex_key *keys, uint32_t count,
+                        const struct pollfd *fds, uint32_t fd_count, int64_t deadline_ns)
+{
+    int result = sleep_with_lookouts(w, bell, keys, count, fds, fd_count, deadline_ns);
+    if (result != -ENOSYS || w->has_no_waitv)
+        return result;
+    w->has_no_waitv = true;
+    return sleep_with_lookouts(w, bell, keys, count, fds, fd_count, deadline_ns);
+}
+
+static void end(struct lookout *l, bool forked)
+{
+    if (!forked) {
+        l->ends = true;
+        atomic_fetch_add(&l->orders, 2);
+        chan__futex_wake(&l->orders, 1);
+        pthread_join(l->thread, NULL);
+    }
+    free_lookout(l);
+}
+
+void chan__waitset_close(struct waitset *w, bool forked)
+{
+    while (w->words) {
+        struct lookout *next = w->words->next;
+        end(w->words, forked);
+        w->words = next;
+    }
+    if (w->polling)
+        end(w->polling, forked);
+    w->polling = NULL;
+}
