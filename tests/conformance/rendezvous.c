@@ -500,7 +500,7 @@ static void test_dead_letters_cannot_go_where_there_is_no_room(const struct flav
 }
 
 static const struct conformance_case cases[] = {
-    CASE(test_no_limited_form_succeeds_without_a_peer_that_waits, 0, 60),
+    CASE(test_no_limited_form_succeeds_without_a_peer_that_waits, FOR_FEW, 60),
     CASE(test_every_form_of_send_meets_a_receiver_that_waits, FOR_FEW | WITHOUT_KEEPER_TOO, 60),
     CASE(test_every_form_of_receive_takes_from_a_sender_that_waits, FOR_FEW | WITHOUT_KEEPER_TOO, 60),
     CASE(test_it_is_always_empty_and_full, FOR_FEW, 0),
@@ -512,12 +512,12 @@ static const struct conformance_case cases[] = {
     CASE(test_a_stopped_sender_is_taken_from_and_finds_so, FOR_FEW, 0),
     CASE(test_a_view_whose_holder_is_killed_goes_to_another_receiver, FOR_MANY_RECEIVERS | WITHOUT_KEEPER_TOO,
          0),
-    CASE(test_shutdown_ends_both_sides_and_the_message_stays_with_its_sender, 0, 0),
-    CASE(test_shutdown_ends_a_receive_that_waits, 0, 0),
+    CASE(test_shutdown_ends_both_sides_and_the_message_stays_with_its_sender, FOR_FEW, 0),
+    CASE(test_shutdown_ends_a_receive_that_waits, FOR_FEW, 0),
     CASE(test_a_side_that_leaves_ends_the_wait_of_the_other, FOR_EPHEMERAL, 0),
     CASE(test_the_death_of_a_side_ends_the_wait_of_the_other, FOR_EPHEMERAL | WITHOUT_KEEPER_TOO, 0),
     CASE(test_who_has_waited_longest_is_served_first, FOR_MANY, 0),
-    CASE(test_a_message_that_does_not_fit_stays_with_its_sender, 0, 0),
+    CASE(test_a_message_that_does_not_fit_stays_with_its_sender, FOR_FEW, 0),
     CASE(test_a_loan_that_nobody_took_is_open_still, FOR_FEW, 0),
     CASE(test_with_all_views_open_no_further_message_is_taken, FOR_FEW, 0),
     CASE(test_a_batch_is_sent_one_message_after_the_other, FOR_FEW, 0),
