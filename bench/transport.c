@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 const struct transport *const transports[] = {
-    &shmchan_copy, &shmchan_batch, &shmchan_view, &pipe_transport, &socket_transport, PEERS NULL,
+    &shmchan_copy,     &shmchan_batch,  &shmchan_gather,   &shmchan_view,
+    &stream_transport, &pipe_transport, &socket_transport, PEERS NULL,
 };
 
 /* A batch beyond this no longer stays in the caches, and measures them. */

@@ -40,7 +40,9 @@ struct transport {
 
 extern const struct transport shmchan_copy;
 extern const struct transport shmchan_batch;
+extern const struct transport shmchan_gather;
 extern const struct transport shmchan_view;
+extern const struct transport stream_transport;
 extern const struct transport pipe_transport;
 extern const struct transport socket_transport;
 

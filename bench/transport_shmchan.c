@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shmchan in its three ways: a copy per call, 32 copies per call, and in place. */
+/* shmchan in its ways: a copy per call, 32 copies per call on the receiver's or on both sides, and in place. */
 #include "transport.h"
 
 #include <shmchan.h>
@@ -189,6 +189,19 @@ const struct transport shmchan_batch = {
     .attach = attach,
     .detach = detach,
     .send = send_batch,
+    .recv = recv_batch,
+};
+
+const struct transport shmchan_gather = {
+    .name = "gather",
+    .what = "chan_send one by one, chan_recv_many 32 at once",
+    .batch = BATCH,
+    .can = can_any,
+    .create = create,
+    .destroy = destroy,
+    .attach = attach,
+    .detach = detach,
+    .send = send_copy,
     .recv = recv_batch,
 };
 

@@ -8,6 +8,7 @@
 #include <shmchan/endpoint.h>
 #include <shmchan/send.h>
 #include <shmchan/recv.h>
+#include <shmchan/stream.h>
 #include <shmchan/inspect.h>
 #include <shmchan/timer.h>
 #include <shmchan/select.h>

@@ -93,6 +93,16 @@ uint32_t chan__arena_reclaim(const struct segment *s, uint32_t block, struct ext
     return freed;
 }
 
+uint32_t chan__arena_left(const struct segment *s, uint32_t block, struct extent e)
+{
+    uint32_t left = 0;
+    if (!extent_is_sound(s, e))
+        return 0;
+    for (uint32_t unit = e.first; unit < e.first + e.count; unit++)
+        left += load_relaxed(seg_unit(s, unit)) == unit_word(e.tag, block);
+    return left;
+}
+
 uint64_t chan__arena_used(const struct segment *s)
 {
     uint64_t used = 0;

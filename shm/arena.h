@@ -33,6 +33,9 @@ static inline struct extent chan__extent_of(const struct seg_block *block)
  * repairers may do it at once. Returns the number of units freed. */
 uint32_t chan__arena_reclaim(const struct segment *s, uint32_t block, struct extent extent);
 
+/* How many units that would be now. */
+uint32_t chan__arena_left(const struct segment *s, uint32_t block, struct extent extent);
+
 static inline bool extent_is_sound(const struct segment *s, struct extent e)
 {
     return e.count && e.first < s->g.units && e.count <= s->g.units - e.first;

@@ -72,6 +72,13 @@ static bool claim_record(const struct segment *s, int fd, uint32_t number, uint3
     return true;
 }
 
+/* The seats of a side that admits one endpoint. Weak senders have none. */
+static bool has_one_seat(const struct geometry *g, uint32_t role)
+{
+    return (role == CHAN_ROLE_SENDER && g->senders == CHAN_ONE) ||
+           (role == CHAN_ROLE_RECEIVER && g->receivers == CHAN_ONE);
+}
+
 static size_t page_bytes(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
@@ -99,7 +106,7 @@ int chan__endpoint_claim(const struct segment *s, uint32_t role, struct endpoint
         result = errno == EAGAIN ? -ENOMEM : -errno;
     else if (madvise(e.life, page_bytes(), MADV_DONTFORK))
         result = -errno;
-    if (!result && (role == CHAN_ROLE_SENDER ? s->g.senders : s->g.receivers) == CHAN_ONE) {
+    if (!result && has_one_seat(&s->g, role)) {
         result = try_lock(fd, LOCK_SEATS_AT + role);
         if (result == -EAGAIN)
             result = -EBUSY;
@@ -148,6 +155,9 @@ int chan__endpoint_show(struct endpoint *e, uint32_t state)
     bool sends = e->role == CHAN_ROLE_SENDER;
     store_relaxed(&record->base_messages, load_relaxed(sends ? &record->sent : &record->taken));
     store_relaxed(&record->base_bytes, load_relaxed(sends ? &record->sent_bytes : &record->received_bytes));
+    store_relaxed(&record->base_waits, load_relaxed(sends ? &record->send_waits : &record->recv_waits));
+    store_relaxed(&record->base_waited_ns,
+                  load_relaxed(sends ? &record->send_waited_ns : &record->recv_waited_ns));
     store_relaxed(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
     e->status = status_with_state(e->status, state);
     store_release(&record->status, e->status); /* STATUS */

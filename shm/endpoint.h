@@ -51,7 +51,7 @@ static inline uint64_t status_with_state(uint64_t status, uint32_t state)
 /* Hold cells of a role are [first, first + role_cells). */
 static inline uint32_t hold_first(const struct geometry *g, uint32_t role)
 {
-    return role == 1 ? 0 : g->role_cells;
+    return role == 2 ? g->role_cells : 0;
 }
 
 /* Take a free record; its state is ATTACHING afterwards. -EUSERS; -EBUSY: the side's one seat is taken;

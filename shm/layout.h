@@ -88,6 +88,7 @@ struct seg_hot {
     /* {version:32, groups:32}: bit g: a record r with r % 32 == g may have ORPHAN cells. Writer: anybody,
      * by CAS. */
     _Alignas(SEG_LINE) atomic_u64 orphans;
+    _Alignas(SEG_LINE) atomic_u32 life_event; /* as the others: who waits for the end sleeps here */
 };
 
 #define STATE_SENDERS_SEEN UINT64_C(0x1) /* a sender has been attached */
@@ -95,7 +96,8 @@ struct seg_hot {
 #define STATE_SENDERS_GONE UINT64_C(0x4) /* ephemeral: disconnected for good */
 #define STATE_RECEIVERS_GONE UINT64_C(0x8)
 #define STATE_SHUT_DOWN UINT64_C(0x10)
-#define STATE_FINISHED UINT64_C(0x20) /* ephemeral: the last endpoint is gone; to be unlinked */
+#define STATE_FINISHED UINT64_C(0x20)   /* ephemeral: the last endpoint is gone; to be unlinked */
+#define STATE_NO_SENDERS UINT64_C(0x40) /* durable: there is none now; the next one takes it away */
 #define STATE_VERSION UINT64_C(0x10000)
 
 /* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any
@@ -114,7 +116,12 @@ struct seg_record {
     atomic_u64 command[2];    /* bytes of the command name, NUL-padded */
     atomic_u64 base_messages; /* the counters when it attached: counters run on over generations */
     atomic_u64 base_bytes;
-    uint64_t reserved1[6];
+    atomic_u64 base_waits;
+    atomic_u64 base_waited_ns;
+    /* What repairs found in this record, counted once for each generation. Writer: repairers, by CAS. */
+    atomic_u64 deaths;          /* {generation:40, count:24} */
+    atomic_u64 units_reclaimed; /* {generation:24, count:40} */
+    uint64_t reserved1[2];
 
     /* Intent of the exchange in progress; intent_old != 0 makes it valid. Writer: owner, never a repairer. */
     _Alignas(SEG_LINE) atomic_u64 intent_old;
@@ -134,22 +141,34 @@ struct seg_record {
     atomic_u64 moves;         /* orphans taken, to be moved to a dead-letter channel */
     atomic_u64 dead_lettered; /* of which that many have arrived there */
     atomic_u64 returned;      /* messages acknowledged in calls that have come to their end: a plain count */
-    uint64_t reserved2[2];
+    atomic_u64 peak;          /* the longest queue that senders of this record have seen */
+    uint64_t reserved2;
 
     /* Waiting. Writer: owner. */
     _Alignas(SEG_LINE) atomic_u32 waits_for; /* CHAN_WAITS_FOR_* */
     atomic_u32 bell;             /* rendezvous: the event that the owner sleeps on. Writer: see event.h */
     atomic_u64 waiting_since_ns; /* CLOCK_MONOTONIC */
-    atomic_u64 waits;
-    atomic_u64 waited_ns;
+    /* Plain counts, by the role that the record had. */
+    atomic_u64 send_waits;
+    atomic_u64 send_waited_ns;
+    atomic_u64 recv_waits;
+    atomic_u64 recv_waited_ns;
+    atomic_u64 refused_full; /* messages that could not be sent, by the reason */
+    atomic_u64 refused_late;
+    atomic_u64 refused_closed;
     atomic_u64 ticket; /* rendezvous: tells whose call came first */
     atomic_u64 limit;  /* rendezvous: largest message that the demand is for */
-    uint64_t reserved4[10];
+    uint64_t reserved4[5];
 
     /* 2 x (holds + 1) cells; the first half for senders. Writer: owner (stores, from SPARE and HELD);
      * repairers and takers of orphans (CAS). */
     _Alignas(SEG_LINE) atomic_u64 holds[];
 };
+
+#define DEATHS_BITS 24u
+#define DEATHS_MASK ((UINT64_C(1) << DEATHS_BITS) - 1)
+#define UNITS_RECLAIMED_BITS 40u
+#define UNITS_RECLAIMED_MASK ((UINT64_C(1) << UNITS_RECLAIMED_BITS) - 1)
 
 #define RECORD_FREE 0u /* the other states are CHAN_STATE_* */
 
@@ -227,6 +246,7 @@ _Static_assert(offsetof(struct seg_hot, head_hint) == 256, "hot words");
 _Static_assert(offsetof(struct seg_hot, data_event) == 384, "hot words");
 _Static_assert(offsetof(struct seg_hot, space_event) == 512, "hot words");
 _Static_assert(offsetof(struct seg_hot, orphans) == 640, "hot words");
+_Static_assert(offsetof(struct seg_hot, life_event) == 768, "hot words");
 
 _Static_assert(offsetof(struct seg_record, pid) == 8, "record");
 _Static_assert(offsetof(struct seg_record, start_time) == 16, "record");
@@ -234,13 +254,16 @@ _Static_assert(offsetof(struct seg_record, uid) == 32, "record");
 _Static_assert(offsetof(struct seg_record, gives_back) == 36, "record");
 _Static_assert(offsetof(struct seg_record, command) == 48, "record");
 _Static_assert(offsetof(struct seg_record, base_messages) == 64, "record");
+_Static_assert(offsetof(struct seg_record, deaths) == 96, "record");
 _Static_assert(offsetof(struct seg_record, intent_old) == 128, "record");
 _Static_assert(offsetof(struct seg_record, intent_cell) == 136, "record");
 _Static_assert(offsetof(struct seg_record, sent) == 160, "record");
 _Static_assert(offsetof(struct seg_record, received_bytes) == 208, "record");
 _Static_assert(offsetof(struct seg_record, returned) == 232, "record");
+_Static_assert(offsetof(struct seg_record, peak) == 240, "record");
 _Static_assert(offsetof(struct seg_record, waits_for) == 256, "record");
 _Static_assert(offsetof(struct seg_record, waiting_since_ns) == 264, "record");
+_Static_assert(offsetof(struct seg_record, refused_full) == 304, "record");
 _Static_assert(offsetof(struct seg_record, holds) == 384, "record");
 
 _Static_assert(offsetof(struct seg_block, size) == 8, "block");

@@ -155,12 +155,24 @@ static void withdraw(const struct segment *s, uint32_t number, uint64_t status)
     }
 }
 
-/* Payload of loans that were never sent, and of messages whose release was cut short. */
-static uint32_t free_payload(const struct segment *s, uint32_t number, uint64_t status)
+/* Add to a word {generation, count:count_bits} what was found in a record of this generation, once: whoever comes
+ * second finds the generation there, or another word than `before`, read before looking for what there is. */
+static void count_once(struct seg_record *record, uint64_t status, atomic_u64 *word, uint64_t before,
+                       unsigned count_bits, uint64_t found)
+{
+    uint64_t generation = status_generation(status) << count_bits;
+    uint64_t count_mask = (UINT64_C(1) << count_bits) - 1;
+    if ((before & ~count_mask) != generation && is_still(record, status))
+        cas_acq_rel_u64(word, before, generation | ((before + found) & count_mask));
+}
+
+/* Payload of loans that were never sent, and of messages whose release was cut short: in the record's own blocks. */
+static uint32_t for_each_payload(const struct segment *s, uint32_t number, uint64_t status,
+                                 uint32_t (*what)(const struct segment *s, uint32_t block, struct extent e))
 {
     const struct geometry *g = &s->g;
     struct seg_record *record = seg_record(s, number);
-    uint32_t freed = 0;
+    uint32_t units = 0;
     for (uint32_t hold = 0; g->units && hold < 2 * g->role_cells; hold++) {
         uint64_t word = load_acquire(&record->holds[hold]);
         uint64_t block = cell_block(g, word);
@@ -168,9 +180,20 @@ static uint32_t free_payload(const struct segment *s, uint32_t number, uint64_t 
             continue;
         struct extent extent = chan__extent_of(seg_block(s, block));
         if (is_still(record, status))
-            freed += chan__arena_reclaim(s, (uint32_t)block, extent);
+            units += what(s, (uint32_t)block, extent);
     }
-    return freed;
+    return units;
+}
+
+/* Counted before any is freed, by everybody: so the count that is entered first is of all of them. */
+static uint32_t free_payload(const struct segment *s, uint32_t number, uint64_t status)
+{
+    struct seg_record *record = seg_record(s, number);
+    uint64_t before = load_acquire(&record->units_reclaimed);
+    uint32_t left = for_each_payload(s, number, status, chan__arena_left);
+    if (left)
+        count_once(record, status, &record->units_reclaimed, before, UNITS_RECLAIMED_BITS, left);
+    return for_each_payload(s, number, status, chan__arena_reclaim);
 }
 
 static uint32_t give_back_messages(const struct segment *s, uint32_t number, uint64_t status)
@@ -202,6 +225,7 @@ static void repair_record(const struct segment *s, uint32_t number, uint64_t sta
     repair_exchange(s, number, status);
     report->units_freed += free_payload(s, number, status);
     report->orphaned += give_back_messages(s, number, status);
+    count_once(record, status, &record->deaths, load_acquire(&record->deaths), DEATHS_BITS, 1);
     report->repaired +=
         cas_acq_rel_u64(&record->status, status, status_with_state(status, RECORD_FREE)); /* REPAIRED */
 }

@@ -83,12 +83,11 @@ OUT_OF_LINE static void move_hint(const struct party *party, atomic_u64 *hint)
         (void)cas_acq_rel_u64(hint, now, to); /* if somebody else moved it meanwhile, that will do */
 }
 
-/* The cursor's position has been passed: now and then, tell those who come after. */
-static inline void step(struct party *party, atomic_u64 *hint)
+/* The cursor's position has been passed. True if it is time to tell those who come after. */
+static inline bool step(struct party *party)
 {
     party->cursor = next_of(&party->segment->g, party->cursor);
-    if (party->cursor.index % HINT_EVERY == 0)
-        move_hint(party, hint);
+    return party->cursor.index % HINT_EVERY == 0;
 }
 
 enum side { TAIL = 0, HEAD = 1 };
@@ -126,6 +125,38 @@ static int walk(const struct segment *s, enum side side, struct cursor *at, uint
 static bool is_ready(const struct geometry *g, enum side side, struct cursor at, uint64_t word)
 {
     return cell_is_in(g, word, 2 * at.lap + side);
+}
+
+/* Whether the last `length` messages before `at`, at most a lap, have not been taken: the oldest of them has not. */
+static bool are_queued(const struct segment *s, struct cursor at, uint64_t length)
+{
+    if (at.index < length) {
+        at.index += (uint32_t)s->g.messages;
+        at.lap--;
+    }
+    at.index -= (uint32_t)length;
+    return is_ready(&s->g, HEAD, at, load_relaxed(seg_ring_cell(s, at.index)));
+}
+
+/* The longest queue there has been, looked for now and then by a sender that has just lengthened it. It costs the
+ * look at one cell, unless there is something new; that is found by halving. Each look says what was true when it
+ * was made, so the result was, too. */
+static void note_peak(const struct party *party)
+{
+    const struct segment *s = party->segment;
+    uint64_t peak = load_relaxed(&party->record->peak);
+    if (peak >= s->g.messages || !are_queued(s, party->cursor, peak + 1))
+        return;
+    for (uint64_t stride = UINT64_C(1) << s->g.index_bits; stride; stride /= 2)
+        if (peak + stride <= s->g.messages && are_queued(s, party->cursor, peak + stride))
+            peak += stride;
+    store_relaxed(&party->record->peak, peak);
+}
+
+OUT_OF_LINE static void tell_of_tail(const struct party *party)
+{
+    move_hint(party, &seg_hot(party->segment)->tail_hint);
+    note_peak(party);
 }
 
 static int locate(const struct segment *s, enum side side, struct cursor *out)
@@ -185,7 +216,7 @@ static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *ce
     struct seg_record *record = party->record;
     uint64_t got = cell_block(g, old);
     if (got >= g->blocks)
-        return false; /* corrupt: the caller's next walk says so, or gives up counting steps */
+        return false; /* corrupt: the caller says so, or gives up counting steps */
     struct seg_block *got_block = seg_block(s, got);
     prefetch_for_write(got_block); /* its owner word is written next */
     uint64_t new = cell_exchanged(g, old, turns, spare->word);
@@ -227,7 +258,10 @@ OUT_OF_LINE static int walk_to_room(struct party *party, uint64_t *word)
         return result;
     if (*word & g->seal)
         return -EPIPE;
-    return is_ready(g, TAIL, party->cursor, *word) ? 0 : -EAGAIN;
+    if (is_ready(g, TAIL, party->cursor, *word))
+        return 0;
+    store_relaxed(&party->record->peak, g->messages);
+    return -EAGAIN;
 }
 
 /* Where nobody else sends, the cursor is where the walk would end. */
@@ -278,9 +312,12 @@ int chan__ring_put(struct party *party, const struct held *spare)
             return result;
         if (exchange_in_ring(party, word, spare, INTENT_SEND)) {
             prefetch_ahead(s, TAIL, party->cursor);
-            step(party, &seg_hot(s)->tail_hint);
+            if (step(party))
+                tell_of_tail(party);
             return 0;
         }
+        if (cell_block(g, word) >= g->blocks)
+            return -EBADMSG; /* no walk would get past it */
     }
     return -EBADMSG;
 }
@@ -310,7 +347,7 @@ int chan__ring_has_message(struct party *party)
 }
 
 static inline int take(struct party *party, const struct held *spare, enum intent_kind kind, uint64_t limit,
-                       struct message *out)
+                       const struct cursor *end, struct message *out)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -319,6 +356,8 @@ static inline int take(struct party *party, const struct held *spare, enum inten
         int result = find_message(party, &word);
         if (result)
             return result;
+        if (end && !is_before(hint_word(g, party->cursor), hint_word(g, *end)))
+            return -EAGAIN;
         uint64_t number = cell_block(g, word);
         if (number >= g->blocks)
             return -EBADMSG;
@@ -337,7 +376,8 @@ static inline int take(struct party *party, const struct held *spare, enum inten
         }
         if (exchange_in_ring(party, word, spare, kind)) {
             prefetch_ahead(s, HEAD, party->cursor);
-            step(party, &seg_hot(s)->head_hint);
+            if (step(party))
+                move_hint(party, &seg_hot(s)->head_hint);
             out->size = load_relaxed(&block->size);
             return 0;
         }
@@ -347,12 +387,18 @@ static inline int take(struct party *party, const struct held *spare, enum inten
 
 int chan__ring_take(struct party *party, const struct held *spare, uint64_t limit, struct message *out)
 {
-    return take(party, spare, INTENT_TAKE, limit, out);
+    return take(party, spare, INTENT_TAKE, limit, NULL, out);
+}
+
+int chan__ring_take_before(struct party *party, const struct held *spare, uint64_t limit, struct cursor end,
+                           struct message *out)
+{
+    return take(party, spare, INTENT_TAKE, limit, &end, out);
 }
 
 int chan__ring_discard(struct party *party, const struct held *spare, struct message *out)
 {
-    return take(party, spare, INTENT_DISCARD, UINT64_MAX, out);
+    return take(party, spare, INTENT_DISCARD, UINT64_MAX, NULL, out);
 }
 
 int chan__ring_seal(const struct segment *s)

@@ -96,6 +96,10 @@ int chan__ring_has_message(struct party *party);
  * with -EMSGSIZE. -EAGAIN: empty. -EPIPE: empty and sealed. -EMSGSIZE: stays. -EBADMSG. */
 int chan__ring_take(struct party *party, const struct held *spare, uint64_t limit, struct message *out);
 
+/* The same for a message that was sent before `end`, a position that the tail has reached. -EAGAIN: there is none. */
+int chan__ring_take_before(struct party *party, const struct held *spare, uint64_t limit, struct cursor end,
+                           struct message *out);
+
 /* Take the oldest message to throw it away; the hold has its block then. Errors as above. */
 int chan__ring_discard(struct party *party, const struct held *spare, struct message *out);
 

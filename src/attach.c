@@ -25,8 +25,16 @@ static enum spinning spinning_for(uint32_t flags)
     return SPIN_PAUSING;
 }
 
-static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags, struct handle *h)
+static uint32_t role_of(enum joining how)
 {
+    if (how == JOINS_AS_RECEIVER)
+        return CHAN_ROLE_RECEIVER;
+    return how == JOINS_WEAKLY ? CHAN_ROLE_WEAK : CHAN_ROLE_SENDER;
+}
+
+int chan__attach(struct chan *ch, enum joining how, uint32_t state, uint32_t flags, struct handle *h)
+{
+    uint32_t role = role_of(how);
     if (flags & ~ATTACH_FLAGS)
         return -EINVAL;
     if (ch->segment.read_only)
@@ -49,7 +57,7 @@ static int attach(struct chan *ch, uint32_t role, uint32_t state, uint32_t flags
     atomic_flag_clear(&h->in_use);
     result = chan__endpoint_show(&h->endpoint, state);
     if (!result)
-        result = chan__life_join(ch, role);
+        result = chan__life_join(ch, how);
     if (result) {
         chan__endpoint_leave(&h->endpoint);
         chan__life_update(ch); /* somebody may have counted us and thought himself not the last */
@@ -68,7 +76,7 @@ static int new_sender(struct chan *ch, uint32_t state, uint32_t flags, struct ch
     struct chan_sender *tx = calloc(1, sizeof *tx);
     if (!tx)
         return -ENOMEM;
-    int result = attach(ch, CHAN_ROLE_SENDER, state, flags, &tx->handle);
+    int result = chan__attach(ch, JOINS_AS_SENDER, state, flags, &tx->handle);
     if (result)
         free(tx);
     else
@@ -83,7 +91,7 @@ static int new_receiver(struct chan *ch, uint32_t state, uint32_t flags, struct 
     struct chan_receiver *rx = calloc(1, sizeof *rx);
     if (!rx)
         return -ENOMEM;
-    int result = attach(ch, CHAN_ROLE_RECEIVER, state, flags, &rx->handle);
+    int result = chan__attach(ch, JOINS_AS_RECEIVER, state, flags, &rx->handle);
     if (result)
         free(rx);
     else
@@ -111,7 +119,7 @@ int chan_prepare_receiver(struct chan *ch, uint32_t flags, struct chan_receiver 
     return new_receiver(ch, CHAN_STATE_PREPARED, flags, out);
 }
 
-static bool is_usable(const struct handle *h)
+bool chan__is_usable(const struct handle *h)
 {
     return h->state == CHAN_STATE_LIVE && h->fork_count == chan__fork_count();
 }
@@ -120,14 +128,16 @@ int chan_clone_sender(const struct chan_sender *tx, struct chan_sender **out)
 {
     if (!tx || !out)
         return -EINVAL;
-    return is_usable(&tx->handle) ? chan_attach_sender(tx->handle.chan, tx->handle.flags, out) : -ECHILD;
+    return chan__is_usable(&tx->handle) ? chan_attach_sender(tx->handle.chan, tx->handle.flags, out)
+                                        : -ECHILD;
 }
 
 int chan_clone_receiver(const struct chan_receiver *rx, struct chan_receiver **out)
 {
     if (!rx || !out)
         return -EINVAL;
-    return is_usable(&rx->handle) ? chan_attach_receiver(rx->handle.chan, rx->handle.flags, out) : -ECHILD;
+    return chan__is_usable(&rx->handle) ? chan_attach_receiver(rx->handle.chan, rx->handle.flags, out)
+                                        : -ECHILD;
 }
 
 static int adopt(struct handle *h)
@@ -168,7 +178,7 @@ static void drop_holds(struct handle *h)
     }
 }
 
-static void detach(struct handle *h)
+static void leave(struct handle *h)
 {
     struct chan *ch = h->chan;
     drop_holds(h);
@@ -182,12 +192,20 @@ static void detach(struct handle *h)
     chan__life_update(ch);
     /* Freed payload, messages given back, a receiver less to wait for: rare enough to wake everybody. */
     chan__wake_all(ch);
-    chan__keeper_unwatch(ch);
 }
 
-static void close_handle(struct handle *h)
+static void detach(struct handle *h)
 {
-    if (is_usable(h))
+    if (h->endpoint.role == CHAN_ROLE_WEAK)
+        chan__endpoint_leave(&h->endpoint); /* it held nothing, and nobody waits for it */
+    else
+        leave(h);
+    chan__keeper_unwatch(h->chan);
+}
+
+void chan__close_handle(struct handle *h)
+{
+    if (chan__is_usable(h))
         detach(h);
     else if (h->state == CHAN_STATE_PREPARED)
         chan__endpoint_forget(&h->endpoint); /* the child's copy of the mapping carries it on */
@@ -198,7 +216,7 @@ void chan_close_sender(struct chan_sender *tx)
 {
     if (!tx)
         return;
-    close_handle(&tx->handle);
+    chan__close_handle(&tx->handle);
     free(tx);
 }
 
@@ -206,7 +224,7 @@ void chan_close_receiver(struct chan_receiver *rx)
 {
     if (!rx)
         return;
-    close_handle(&rx->handle);
+    chan__close_handle(&rx->handle);
     free(rx);
 }
 

@@ -11,7 +11,12 @@ static int cancel(struct handle *h)
     /* Sequentially consistent, as is raising the event: the call sees the mark before it sleeps, or the raised
      * event keeps it from sleeping. */
     atomic_store(&h->cancelled, true);
-    chan__event_notify_all(chan__event_of(h));
+    if (h->endpoint.role == CHAN_ROLE_SENDER) {
+        chan__event_notify_all(chan__event_of(h, CHAN_WAITS_FOR_SPACE));
+        chan__event_notify_all(chan__event_of(h, CHAN_WAITS_FOR_CLOSE));
+    } else {
+        chan__event_notify_all(chan__event_of(h, CHAN_WAITS_FOR_MESSAGE));
+    }
     if (h->chan->segment.g.kind == CHAN_RENDEZVOUS)
         chan__event_notify_all(&h->endpoint.party.record->bell); /* the one or the other, see wait.c */
     return 0;

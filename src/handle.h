@@ -57,7 +57,17 @@ struct chan_receiver {
     struct handle handle;
     struct chan_sender *dead_letters; /* the user's, or NULL */
     uint32_t deliveries;              /* of what was received last */
+    struct chan_view rest;            /* of the message that chan_read() is within; hold == 0: none */
+    size_t read_bytes;                /* of it, so far */
 };
+
+/* A record of its own, so that it is counted, and its death noticed. */
+struct chan_weak_sender {
+    struct handle handle;
+};
+
+/* How an endpoint comes to a channel. */
+enum joining { JOINS_AS_SENDER, JOINS_AS_RECEIVER, JOINS_WEAKLY, JOINS_BY_UPGRADE };
 
 /* Deadline of the try_ forms: report -EAGAIN instead of -ETIMEDOUT. Users' deadlines are not negative by
  * then. */
@@ -126,8 +136,13 @@ static inline int chan__handle_spare(struct handle *h, struct held *out)
 /* channels (chan.c) */
 struct chan *chan__acquire(struct chan *ch);
 
+/* endpoints (attach.c): attach a zeroed handle in `state`; whether this process may use it; detach or forget it. */
+int chan__attach(struct chan *ch, enum joining how, uint32_t state, uint32_t flags, struct handle *h);
+bool chan__is_usable(const struct handle *h);
+void chan__close_handle(struct handle *h);
+
 /* lifetimes (life.c) */
-int chan__life_join(struct chan *ch, uint32_t role);
+int chan__life_join(struct chan *ch, enum joining how);
 void chan__life_leave(struct chan *ch, uint32_t role);
 void chan__life_update(struct chan *ch);
 static inline uint64_t chan__life_state(const struct chan *ch)
@@ -156,8 +171,12 @@ bool chan__instance_is(int fd);
 void chan__instance_close(int fd);
 
 /* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
-atomic_u32 *chan__event_of(const struct handle *h); /* on which the endpoint sleeps */
+atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for); /* CHAN_WAITS_FOR_* */
+void chan__count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t slept_ns);
 int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
+
+/* The same for the end of the channel. */
+int chan__wait_for_end(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
 
 static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {

@@ -27,12 +27,13 @@ struct sending {
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
 struct receiving {
     struct chan_receiver *rx;
-    uint64_t limit;         /* largest message to be taken */
-    struct message message; /* the size also of one that was over the limit */
-    uint32_t hold;          /* where the message is */
-    bool waits;             /* rendezvous: it may be demanded */
-    uint32_t ticket;        /* rendezvous: when the call began */
-    uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
+    uint64_t limit;           /* largest message to be taken */
+    struct message message;   /* the size also of one that was over the limit */
+    uint32_t hold;            /* where the message is */
+    uint32_t *unannounced;    /* NULL: wake a sender at once; else count the places it is not told of yet */
+    const struct cursor *end; /* NULL, or: only messages before it */
+    bool waits;               /* rendezvous: it may be demanded */
+    uint32_t ticket;          /* rendezvous: when the call began */
 };
 
 /* Of a look at a channel: words that change whenever what is ready does. */
@@ -92,6 +93,17 @@ int chan__look(struct receiving *op, int (*into)(struct receiving *op));
 /* Hand over what was taken, if `result` is 0. */
 int chan__hand_copy(struct receiving *op, int result, void *buffer, size_t *size);
 int chan__hand_view(struct receiving *op, int result, struct chan_view *view);
+
+/* Batches (send.c, recv.c): receivers, and senders, hear of several messages at once, but of all before the caller
+ * waits for them. */
+int chan__send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
+                           struct batch *batch);
+void chan__send_announce(struct chan_sender *tx, struct batch *batch);
+void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced);
+
+/* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
+ * received, but not returned. */
+void chan__recv_returns(struct chan_receiver *rx, uint64_t messages);
 
 /* Queues are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)

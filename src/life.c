@@ -24,6 +24,7 @@ void chan__wake_all(struct chan *ch)
 {
     chan__event_notify_all(&seg_hot(&ch->segment)->data_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->space_event);
+    chan__event_notify_all(&seg_hot(&ch->segment)->life_event);
     if (is_rendezvous(ch))
         chan__match_ring_all(&ch->segment);
 }
@@ -44,6 +45,8 @@ static void warn_all(struct chan *ch)
         chan__event_wake(&hot->data_event, INT_MAX);
     if (chan__event_has_sleepers(&hot->space_event))
         chan__event_wake(&hot->space_event, INT_MAX);
+    if (chan__event_has_sleepers(&hot->life_event))
+        chan__event_wake(&hot->life_event, INT_MAX);
     if (is_rendezvous(ch))
         chan__match_ring_all(&ch->segment);
 }
@@ -54,20 +57,29 @@ void chan__others_may_end(struct chan *ch)
         chan__event_notify_after_store(&seg_hot(&ch->segment)->data_event, INT_MAX);
 }
 
-int chan__life_join(struct chan *ch, uint32_t role)
+/* What joining means for the life word. */
+static const struct {
+    uint64_t refused_by, sets, clears;
+} joinings[] = {
+    [JOINS_AS_SENDER] = {STATE_SHUT_DOWN | STATE_SENDERS_GONE | STATE_RECEIVERS_GONE | STATE_FINISHED,
+                         STATE_SENDERS_SEEN, STATE_NO_SENDERS},
+    /* What was sent can still be received. */
+    [JOINS_AS_RECEIVER] = {STATE_RECEIVERS_GONE | STATE_FINISHED, STATE_RECEIVERS_SEEN, 0},
+    /* One more of those that are there; whether it can send is another matter. */
+    [JOINS_BY_UPGRADE] = {STATE_SENDERS_GONE | STATE_NO_SENDERS | STATE_FINISHED, 0, 0},
+};
+
+int chan__life_join(struct chan *ch, enum joining how)
 {
     atomic_u64 *state = &seg_hot(&ch->segment)->state;
-    uint64_t seen = role == CHAN_ROLE_SENDER ? STATE_SENDERS_SEEN : STATE_RECEIVERS_SEEN;
-    uint64_t closed = STATE_SENDERS_GONE | STATE_RECEIVERS_GONE | STATE_FINISHED;
-    if (role == CHAN_ROLE_SENDER)
-        closed |= STATE_SHUT_DOWN;
-    else
-        closed &= ~STATE_SENDERS_GONE; /* what was sent can still be received */
+    if (how == JOINS_WEAKLY)
+        return 0; /* nothing depends on it */
     for (;;) {
         uint64_t now = load_acquire(state);
-        if (now & closed)
+        if (now & joinings[how].refused_by)
             return -EPIPE;
-        if (cas_seq_cst_u64(state, now, (now | seen) + STATE_VERSION))
+        uint64_t joined = (now | joinings[how].sets) & ~joinings[how].clears;
+        if (cas_seq_cst_u64(state, now, joined + STATE_VERSION))
             return 0;
     }
 }
@@ -78,6 +90,8 @@ static uint64_t gone_flags(const struct segment *s, uint64_t state, uint32_t lea
     uint64_t gone = 0;
     uint32_t senders = chan__endpoint_count(s, CHAN_ROLE_SENDER) - (leaving == CHAN_ROLE_SENDER);
     uint32_t receivers = chan__endpoint_count(s, CHAN_ROLE_RECEIVER) - (leaving == CHAN_ROLE_RECEIVER);
+    if (s->g.lifetime != CHAN_EPHEMERAL)
+        return state & STATE_SENDERS_SEEN && !senders ? STATE_NO_SENDERS : 0;
     if (state & STATE_SENDERS_SEEN && !senders)
         gone |= STATE_SENDERS_GONE;
     if (state & STATE_RECEIVERS_SEEN && !receivers)
@@ -93,8 +107,6 @@ static uint64_t update_flags(struct chan *ch, uint32_t leaving)
     atomic_u64 *word = &seg_hot(s)->state;
     for (;;) {
         uint64_t state = load_acquire(word);
-        if (s->g.lifetime != CHAN_EPHEMERAL)
-            return state;
         uint64_t changed = state | gone_flags(s, state, leaving);
         if (changed == state || cas_seq_cst_u64(word, state, changed + STATE_VERSION))
             return changed;
@@ -143,12 +155,13 @@ bool chan__life_is_stale(const struct chan *ch)
         return true;
     if (!(state & (STATE_SENDERS_SEEN | STATE_RECEIVERS_SEEN)))
         return false;
-    struct chan_repair_report report = {0};
-    chan__repair_all(s, true, &report);
-    uint32_t attached = 0;
-    for (uint32_t number = 0; number < s->g.endpoints; number++)
-        attached += status_state(load_acquire(&seg_record(s, number)->status)) != RECORD_FREE;
-    return attached == report.dead;
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        uint64_t status = load_acquire(&seg_record(s, number)->status);
+        bool counts = status_state(status) != RECORD_FREE && status_role(status) != CHAN_ROLE_WEAK;
+        if (counts && status_state(status) != CHAN_STATE_DEAD && !chan__endpoint_is_dead(s, number, status))
+            return false;
+    }
+    return true;
 }
 
 int chan_shutdown(struct chan *ch)

@@ -46,7 +46,7 @@ static int senders_to_wake(const struct segment *s, uint32_t places)
     return s->g.units ? INT_MAX : (int)places;
 }
 
-static void announce(const struct chan_receiver *rx, uint32_t *unannounced)
+void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
 {
     const struct segment *s = segment_of(rx);
     if (*unannounced)
@@ -67,7 +67,8 @@ static int take_from_ring(struct receiving *op)
     bool heads_a_batch = !op->unannounced || !*op->unannounced;
     if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_message(&h->endpoint.party))
         chan__event_wake(event, senders_to_wake(s, 1));
-    result = chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
+    result = op->end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *op->end, &op->message)
+                     : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
     if (result)
         return result;
     if (op->unannounced)
@@ -89,7 +90,7 @@ static inline int end_or_empty(struct receiving *op, int result, int (*again)(st
     uint64_t state = chan__life_state(ch);
     if (result == -EAGAIN && state & STATE_SHUT_DOWN) {
         /* Whoever shut it down was killed, or stopped, before sealing the ring. */
-        result = chan__ring_seal(&ch->segment);
+        result = chan__seal(ch);
         if (!result)
             result = again(op);
     } else if (result == -EAGAIN && state & STATE_SENDERS_GONE) {
@@ -103,7 +104,7 @@ static inline int end_or_empty(struct receiving *op, int result, int (*again)(st
     return result;
 }
 
-static inline int attempt(struct receiving *op, int (*take)(struct receiving *op))
+static inline int take_or_end(struct receiving *op, int (*take)(struct receiving *op))
 {
     const struct segment *s = segment_of(op->rx);
     int result;
@@ -125,12 +126,12 @@ static inline int attempt(struct receiving *op, int (*take)(struct receiving *op
 
 static int attempt_take(void *operation)
 {
-    return attempt(operation, take_from_ring);
+    return take_or_end(operation, take_from_ring);
 }
 
 int chan__attempt(struct receiving *op, int (*take)(struct receiving *op))
 {
-    return attempt(op, take);
+    return take_or_end(op, take);
 }
 
 /* The message of a taken hold; counts the delivery. NULL: the segment is corrupt, the message is dropped. */
@@ -163,24 +164,28 @@ static void finish(struct receiving *op)
     chan__others_may_end(ch);
 }
 
-/* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
- * received, but not returned. */
-static void count_returned(struct chan_receiver *rx, uint64_t messages)
+void chan__recv_returns(struct chan_receiver *rx, uint64_t messages)
 {
     struct seg_record *record = rx->handle.endpoint.party.record;
     store_release(&record->returned, load_relaxed(&record->returned) + messages);
 }
 
+/* False: as of delivered(). */
+static inline bool copy_out(struct receiving *op, void *buffer)
+{
+    const unsigned char *payload = delivered(op);
+    if (!payload)
+        return false;
+    if (op->message.size)
+        memcpy(buffer, payload, op->message.size);
+    finish(op);
+    return true;
+}
+
 static inline int hand_copy(struct receiving *op, int result, void *buffer, size_t *size)
 {
-    if (!result) {
-        const unsigned char *payload = delivered(op);
-        if (!payload)
-            return -EBADMSG;
-        if (op->message.size)
-            memcpy(buffer, payload, op->message.size);
-        finish(op);
-    }
+    if (!result && !copy_out(op, buffer))
+        return -EBADMSG;
     if (size && (!result || result == -EMSGSIZE))
         *size = op->message.size;
     return result;
@@ -218,7 +223,7 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
         return result;
     result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
     if (!result)
-        count_returned(rx, 1);
+        chan__recv_returns(rx, 1);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -268,12 +273,12 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
             deliveries = rx->deliveries;
         received += !result;
         if (unannounced == BATCH_UNANNOUNCED)
-            announce(rx, &unannounced);
+            chan__recv_announce(rx, &unannounced);
     }
-    announce(rx, &unannounced);
+    chan__recv_announce(rx, &unannounced);
     if (received) {
         rx->deliveries = deliveries;
-        count_returned(rx, received);
+        chan__recv_returns(rx, received);
     }
     chan__handle_leave(&rx->handle);
     return received ? (ssize_t)received : result;
@@ -307,6 +312,94 @@ int chan__look(struct receiving *op, int (*into)(struct receiving *))
         return 0;
     int result = into(op);
     return result ? end_or_empty(op, result, into) : 0;
+}
+
+/* Draining: what is given back first, without waiting, then what the ring had at one moment. */
+struct draining {
+    struct receiving op;
+    struct iovec *messages;
+    size_t count, taken;
+    uint32_t unannounced, deliveries;
+};
+
+static int attempt_given_back(struct receiving *op)
+{
+    return chan__orphans_maybe(segment_of(op->rx))
+               ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message)
+               : -EAGAIN;
+}
+
+static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
+{
+    struct iovec *message = &d->messages[d->taken];
+    if (!message->iov_base && message->iov_len)
+        return -EINVAL;
+    d->op.limit = message->iov_len;
+    int result = attempt(&d->op);
+    if (!result && !copy_out(&d->op, message->iov_base))
+        result = -EBADMSG;
+    if (!result || (result == -EMSGSIZE && !d->taken))
+        message->iov_len = d->op.message.size;
+    if (!result && d->op.rx->deliveries > d->deliveries)
+        d->deliveries = d->op.rx->deliveries;
+    d->taken += !result;
+    if (d->unannounced == BATCH_UNANNOUNCED)
+        chan__recv_announce(d->op.rx, &d->unannounced);
+    return result;
+}
+
+static int drain_from(struct draining *d, int (*attempt)(struct receiving *op))
+{
+    int result = 0;
+    while (!result && d->taken < d->count && d->taken < SSIZE_MAX)
+        result = drain_one(d, attempt);
+    return result == -EAGAIN || result == -EPIPE ? 0 : result;
+}
+
+/* 1: what is sent, and not received, is all there will ever be. */
+static int is_over(const struct chan_receiver *rx)
+{
+    uint64_t state = chan__life_state(rx->handle.chan);
+    int result = state & STATE_SHUT_DOWN ? chan__seal(rx->handle.chan) : 0;
+    return result ? result : (state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE)) != 0;
+}
+
+static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
+{
+    struct draining d = {.op = {.rx = rx}, .messages = messages, .count = count};
+    struct cursor end;
+    d.op.unannounced = &d.unannounced;
+    int over = is_over(rx);
+    int result = over < 0 ? over : drain_from(&d, attempt_given_back);
+    bool has_ring = segment_of(rx)->g.messages != 0;
+    if (!result && has_ring)
+        result = chan__ring_tail(segment_of(rx), &end);
+    if (!result && has_ring) {
+        d.op.end = &end;
+        result = drain_from(&d, take_from_ring);
+    }
+    chan__recv_announce(rx, &d.unannounced);
+    if (d.taken) {
+        rx->deliveries = d.deliveries;
+        chan__recv_returns(rx, d.taken);
+        return (ssize_t)d.taken;
+    }
+    bool may_come_back = over && (others_hold_messages(&d.op) || others_hold_messages(&d.op));
+    return !result && count && over && !may_come_back ? -EPIPE : result;
+}
+
+ssize_t chan_drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
+{
+    if (!rx || (!messages && count))
+        return -EINVAL;
+    if (!chan__is_queue(rx->handle.chan))
+        return -EOPNOTSUPP;
+    ssize_t result = chan__handle_enter(&rx->handle);
+    if (result)
+        return result;
+    result = drain(rx, messages, count);
+    chan__handle_leave(&rx->handle);
+    return result;
 }
 
 /* With all holds out, a message there is -ENOBUFS, and none is waited for as usual. */
@@ -412,7 +505,7 @@ int chan__queue_release(struct chan_receiver *rx, struct chan_view *view)
     struct receiving op = {.rx = rx, .hold = held.hold, .message = {held.block, held.number, view->size}};
     rx->handle.open &= ~hold_bit(&rx->handle, held.hold);
     finish(&op);
-    count_returned(rx, 1);
+    chan__recv_returns(rx, 1);
     *view = (struct chan_view){0};
     return 0;
 }

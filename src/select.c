@@ -143,19 +143,28 @@ static int try_once(struct selecting *s)
     return -EAGAIN;
 }
 
+static uint32_t waits_for(const struct arm *arm)
+{
+    return arm->operation == SEND ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE;
+}
+
+static atomic_u32 *event_of(const struct arm *arm)
+{
+    return chan__event_of(arm->handle, waits_for(arm));
+}
+
 static void show_waiting(const struct arm *arm)
 {
     struct seg_record *record = arm->handle->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
-    store_release(&record->waits_for, arm->operation == SEND ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
+    store_release(&record->waits_for, waits_for(arm));
 }
 
 static void show_going_on(const struct arm *arm)
 {
     struct seg_record *record = arm->handle->endpoint.party.record;
-    uint64_t waited = (uint64_t)chan_now() - load_relaxed(&record->waiting_since_ns);
-    store_relaxed(&record->waits, load_relaxed(&record->waits) + 1);
-    store_relaxed(&record->waited_ns, load_relaxed(&record->waited_ns) + waited);
+    uint64_t since = load_relaxed(&record->waiting_since_ns);
+    chan__count_sleep(record, waits_for(arm), (uint64_t)chan_now() - since);
     store_release(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
 }
 
@@ -164,14 +173,14 @@ static void prepare(struct chan_select *sel)
 {
     for (uint32_t i = 0; i < sel->count; i++)
         if (is_endpoint(&sel->arms[i]))
-            sel->arms[i].key = chan__event_prepare(chan__event_of(sel->arms[i].handle));
+            sel->arms[i].key = chan__event_prepare(event_of(&sel->arms[i]));
 }
 
 static void note_what_rang(struct chan_select *sel)
 {
     for (uint32_t i = 0; i < sel->count; i++) {
         struct arm *arm = &sel->arms[i];
-        arm->was_rung |= is_endpoint(arm) && load_seq_cst(chan__event_of(arm->handle)) != arm->key;
+        arm->was_rung |= is_endpoint(arm) && load_seq_cst(event_of(arm)) != arm->key;
     }
 }
 
@@ -188,7 +197,7 @@ static void pass_on_wake_ups(struct chan_select *sel, int taken)
     note_what_rang(sel);
     for (uint32_t i = 0; i < sel->count; i++)
         if (sel->arms[i].was_rung && (int)i != taken)
-            chan__event_notify(chan__event_of(sel->arms[i].handle), 1);
+            chan__event_notify(event_of(&sel->arms[i]), 1);
     forget_what_rang(sel);
 }
 
@@ -199,7 +208,7 @@ static int sleep_once(struct chan_select *sel, uint32_t bell, int64_t end_ns)
     for (uint32_t i = 0; i < sel->count; i++) {
         const struct arm *arm = &sel->arms[i];
         if (is_endpoint(arm))
-            sel->keys[keys++] = (struct futex_key){chan__event_of(arm->handle), arm->key};
+            sel->keys[keys++] = (struct futex_key){event_of(arm), arm->key};
         else if (takes_part(arm) && arm->operation == DESCRIPTOR)
             sel->fds[fds++] = arm->fd;
         else if (takes_part(arm) && chan_timer_due(arm->timer) < end_ns)

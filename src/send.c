@@ -143,6 +143,23 @@ static inline int put(struct sending *op, int64_t deadline_ns)
     return chan__is_queue(ch) ? chan__queue_put(op, deadline_ns) : chan__kind(ch)->put(op, deadline_ns);
 }
 
+static inline void count_one(atomic_u64 *count)
+{
+    store_relaxed(count, load_relaxed(count) + 1);
+}
+
+/* A message that could not be sent stays its user's: it is in no other count. */
+static void count_refusal(struct chan_sender *tx, int result)
+{
+    struct seg_record *record = tx->handle.endpoint.party.record;
+    if (result == -EAGAIN)
+        count_one(&record->refused_full);
+    else if (result == -ETIMEDOUT)
+        count_one(&record->refused_late);
+    else if (result == -EPIPE)
+        count_one(&record->refused_closed);
+}
+
 static int send_copy(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns,
                      struct batch *batch)
 {
@@ -154,6 +171,8 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
         result = put(&op, deadline_ns);
     if (result && op.has_memory)
         chan__sending_drop(&op);
+    if (result && !(batch && result == -EAGAIN)) /* a batch may go on to wait */
+        count_refusal(tx, result);
     return result;
 }
 
@@ -189,22 +208,21 @@ int chan_send_until(struct chan_sender *tx, const void *data, size_t size, int64
     return send_until(tx, data, size, chan__user_deadline(deadline_ns));
 }
 
-static void announce(struct chan_sender *tx, struct batch *batch)
+void chan__send_announce(struct chan_sender *tx, struct batch *batch)
 {
     if (batch->unannounced)
         chan__event_notify(&seg_hot(segment_of(tx))->data_event, (int)batch->unannounced);
     batch->unannounced = 0;
 }
 
-/* One message of a batch. Receivers hear of several at once, but of all before this sender waits for them. */
-static int send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
-                            struct batch *batch)
+int chan__send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
+                           struct batch *batch)
 {
     if (!message->iov_base && message->iov_len)
         return -EINVAL;
     int result = send_copy(tx, message->iov_base, message->iov_len, DEADLINE_TRY, batch);
     if (result == -EAGAIN || batch->unannounced == BATCH_UNANNOUNCED)
-        announce(tx, batch);
+        chan__send_announce(tx, batch);
     if (result == -EAGAIN && deadline_ns != DEADLINE_TRY)
         result = send_copy(tx, message->iov_base, message->iov_len, deadline_ns, NULL);
     return result;
@@ -221,10 +239,12 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
     size_t sent = 0;
     struct batch batch = {0};
     while (!result && sent < count && sent < SSIZE_MAX) {
-        result = send_one_of_many(tx, &messages[sent], deadline_ns, &batch);
+        result = chan__send_one_of_many(tx, &messages[sent], deadline_ns, &batch);
         sent += !result;
     }
-    announce(tx, &batch);
+    chan__send_announce(tx, &batch);
+    if (result == -EAGAIN)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return sent ? (ssize_t)sent : result;
 }
@@ -287,6 +307,8 @@ static int reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *
     if (result)
         return result;
     result = open_loan(tx, size, loan, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -345,6 +367,8 @@ static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t s
     if (result)
         return result;
     result = commit_loan(tx, loan, size, deadline_ns);
+    if (result)
+        count_refusal(tx, result);
     chan__handle_leave(&tx->handle);
     return result;
 }

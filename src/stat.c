@@ -14,7 +14,7 @@
 
 static void add_counters(const struct segment *s, struct chan_stat *out)
 {
-    uint64_t taken = 0, orphans_discarded = 0, returned = 0;
+    uint64_t taken = 0, orphans_discarded = 0, returned = 0, given_back = 0;
     for (uint32_t number = 0; number < s->g.endpoints; number++) {
         const struct seg_record *record = seg_record(s, number);
         out->sent += load_acquire(&record->sent);
@@ -24,6 +24,7 @@ static void add_counters(const struct segment *s, struct chan_stat *out)
         out->redelivered += load_acquire(&record->redelivered);
         out->dead_lettered += load_acquire(&record->dead_lettered);
         returned += load_acquire(&record->returned);
+        given_back += load_acquire(&record->moves);
         out->sent_bytes += load_relaxed(&record->sent_bytes);
         out->received_bytes += load_relaxed(&record->received_bytes);
     }
@@ -37,6 +38,29 @@ static void add_counters(const struct segment *s, struct chan_stat *out)
     out->received = taken > not_received ? taken - not_received : 0;
     out->unreturned = out->received > returned ? out->received - returned : 0;
     out->discarded += orphans_discarded;
+    out->given_back =
+        given_back + out->redelivered + orphans_discarded + out->orphaned; /* and where they went */
+}
+
+/* What is no matter of messages moved: each a plain word of the record's owner, or counted once by repairers. */
+static void add_metrics(const struct segment *s, struct chan_stat *out)
+{
+    out->high_water = out->queued;
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        const struct seg_record *record = seg_record(s, number);
+        uint64_t peak = load_relaxed(&record->peak);
+        if (peak > out->high_water && peak <= s->g.messages)
+            out->high_water = peak;
+        out->refused_full += load_relaxed(&record->refused_full);
+        out->refused_late += load_relaxed(&record->refused_late);
+        out->refused_closed += load_relaxed(&record->refused_closed);
+        out->send_waits += load_relaxed(&record->send_waits);
+        out->send_waited_ns += (int64_t)load_relaxed(&record->send_waited_ns);
+        out->recv_waits += load_relaxed(&record->recv_waits);
+        out->recv_waited_ns += (int64_t)load_relaxed(&record->recv_waited_ns);
+        out->deaths += load_relaxed(&record->deaths) & DEATHS_MASK;
+        out->units_reclaimed += load_relaxed(&record->units_reclaimed) & UNITS_RECLAIMED_MASK;
+    }
 }
 
 static int64_t age_of_oldest(const struct segment *s, struct cursor head)
@@ -65,6 +89,7 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
         .oldest_ns = -1,
         .senders = chan_senders(ch),
         .receivers = chan_receivers(ch),
+        .weak_senders = chan_weak_senders(ch),
         .shut_down = (state & STATE_SHUT_DOWN) != 0,
         .senders_gone = (state & STATE_SENDERS_GONE) != 0,
         .receivers_gone = (state & STATE_RECEIVERS_GONE) != 0,
@@ -85,6 +110,7 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
     if (stat.queued)
         stat.oldest_ns = age_of_oldest(s, head);
     add_counters(s, &stat);
+    add_metrics(s, &stat);
     struct chan_repair_report report = {0};
     chan__repair_all(s, true, &report);
     stat.dead = report.dead;
@@ -101,9 +127,12 @@ static bool is_in_operation(const struct segment *s, uint32_t number)
 
 static void describe_waiting(const struct seg_record *record, struct chan_endpoint_stat *out)
 {
+    bool sends = out->role == CHAN_ROLE_SENDER;
     out->waits_for = load_acquire(&record->waits_for);
-    out->waits = load_relaxed(&record->waits);
-    out->waited_ns = (int64_t)load_relaxed(&record->waited_ns);
+    out->waits =
+        load_relaxed(sends ? &record->send_waits : &record->recv_waits) - load_relaxed(&record->base_waits);
+    out->waited_ns = (int64_t)(load_relaxed(sends ? &record->send_waited_ns : &record->recv_waited_ns) -
+                               load_relaxed(&record->base_waited_ns));
     if (out->waits_for) {
         int64_t since = (int64_t)((uint64_t)chan_now() - load_relaxed(&record->waiting_since_ns));
         out->waiting_ns = since < 0 ? 0 : since;

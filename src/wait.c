@@ -80,36 +80,48 @@ static int spin(struct handle *h, int (*attempt)(void *), void *operation)
     return -EAGAIN;
 }
 
+/* Waiting for the end is not time that a side loses. */
+void chan__count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t slept_ns)
+{
+    bool sends = waits_for == CHAN_WAITS_FOR_SPACE;
+    atomic_u64 *waits = sends ? &record->send_waits : &record->recv_waits;
+    atomic_u64 *waited_ns = sends ? &record->send_waited_ns : &record->recv_waited_ns;
+    if (waits_for == CHAN_WAITS_FOR_CLOSE)
+        return;
+    store_relaxed(waits, load_relaxed(waits) + 1);
+    store_relaxed(waited_ns, load_relaxed(waited_ns) + slept_ns);
+}
+
+atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for)
+{
+    struct seg_hot *hot = seg_hot(&h->chan->segment);
+    if (waits_for == CHAN_WAITS_FOR_CLOSE)
+        return &hot->life_event;
+    return waits_for == CHAN_WAITS_FOR_SPACE ? &hot->space_event : &hot->data_event;
+}
+
+/* Whoever shows an offer or a demand sleeps on a bell of its own: it is for nobody else. */
+static atomic_u32 *sleeps_on(const struct handle *h, uint32_t waits_for)
+{
+    return h->endpoint.party.shown ? &h->endpoint.party.record->bell : chan__event_of(h, waits_for);
+}
+
 /* One sleep. -EAGAIN: woken, look again. */
-static int sleep_once(struct handle *h, atomic_u32 *event, uint32_t key, int64_t deadline_ns,
+static int sleep_once(struct handle *h, uint32_t waits_for, uint32_t key, int64_t deadline_ns,
                       struct patience *patience)
 {
-    struct seg_record *record = h->endpoint.party.record;
     patience->alone = !chan__keeper_watches(h->chan);
     int64_t now = chan_now();
     if (now >= deadline_ns)
         return -ETIMEDOUT;
     int64_t end = patience_end(patience, now, deadline_ns);
-    int result = chan__event_wait(event, key, end);
-    store_relaxed(&record->waits, load_relaxed(&record->waits) + 1);
-    store_relaxed(&record->waited_ns, load_relaxed(&record->waited_ns) + (uint64_t)(chan_now() - now));
+    int result = chan__event_wait(sleeps_on(h, waits_for), key, end);
+    chan__count_sleep(h->endpoint.party.record, waits_for, (uint64_t)(chan_now() - now));
     if (patience_is_over(patience, result == -ETIMEDOUT && end != deadline_ns))
         (void)chan__heal(h->chan);
     if (result == -EINTR && h->flags & CHAN_INTERRUPTIBLE)
         return -EINTR;
     return -EAGAIN;
-}
-
-atomic_u32 *chan__event_of(const struct handle *h)
-{
-    struct seg_hot *hot = seg_hot(&h->chan->segment);
-    return h->endpoint.role == CHAN_ROLE_SENDER ? &hot->space_event : &hot->data_event;
-}
-
-/* Whoever shows an offer or a demand sleeps on a bell of its own: it is for nobody else. */
-static atomic_u32 *sleeps_on(const struct handle *h)
-{
-    return h->endpoint.party.shown ? &h->endpoint.party.record->bell : chan__event_of(h);
 }
 
 /* Looked at between preparing to sleep and sleeping, like the attempt: chan__cancel() raises the event
@@ -119,17 +131,17 @@ static bool is_cancelled(struct handle *h)
     return load_seq_cst(&h->cancelled) && atomic_exchange(&h->cancelled, false);
 }
 
-static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
+                       int64_t deadline_ns)
 {
-    bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
     struct seg_record *record = h->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
-    store_release(&record->waits_for, sends ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE);
+    store_release(&record->waits_for, waits_for);
     int result;
     bool interrupted = false;
     struct patience patience = {PATIENCE_NS, false};
     for (;;) {
-        atomic_u32 *event = sleeps_on(h);
+        atomic_u32 *event = sleeps_on(h, waits_for);
         uint32_t key = chan__event_prepare(event);
         result = attempt(operation);
         if (result == -EAGAIN && is_cancelled(h))
@@ -138,9 +150,9 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
             result = -EINTR;
         if (result != -EAGAIN)
             break;
-        if (event != sleeps_on(h))
+        if (event != sleeps_on(h, waits_for))
             continue; /* the attempt has shown something, or withdrawn it */
-        result = sleep_once(h, event, key, deadline_ns, &patience);
+        result = sleep_once(h, waits_for, key, deadline_ns, &patience);
         interrupted = result == -EINTR;
         if (result == -ETIMEDOUT)
             break;
@@ -148,7 +160,7 @@ static int sleep_until(struct handle *h, int (*attempt)(void *), void *operation
     store_release(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
     /* This may have been the one sleeper woken for a message that it cannot take: somebody else may. */
     if (result == -EMSGSIZE || result == -ENOBUFS)
-        chan__event_notify(sleeps_on(h), 1);
+        chan__event_notify(sleeps_on(h, waits_for), 1);
     return result;
 }
 
@@ -158,6 +170,18 @@ int chan__wait_patiently(struct handle *h, int (*attempt)(void *), void *operati
     if (h->spinning != SPIN_NEVER)
         result = spin(h, attempt, operation);
     if (result == -EAGAIN)
-        result = sleep_until(h, attempt, operation, deadline_ns);
+        result = sleep_until(
+            h, h->endpoint.role == CHAN_ROLE_SENDER ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE, attempt,
+            operation, deadline_ns);
     return result;
+}
+
+/* An event of its own: who waits for the end is not to be woken for a place that a sender waits for. No spinning:
+ * the end is nothing that is about to come. */
+int chan__wait_for_end(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
+{
+    int result = attempt(operation);
+    if (result != -EAGAIN || deadline_ns == DEADLINE_TRY)
+        return result;
+    return sleep_until(h, CHAN_WAITS_FOR_CLOSE, attempt, operation, deadline_ns);
 }

@@ -110,6 +110,13 @@ struct chan_memory {
  * -EINVAL: an option is out of range. -EFBIG: the sum does not fit. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_memory(const struct chan_options *options, struct chan_memory *out);
 
+/* How many messages a channel should hold so that senders need not wait in a burst: if they send
+ * `sent_per_second` for `burst_ms` milliseconds while receivers manage `received_per_second`, what is left over,
+ * rounded up to a power of two; at least 64, also where receivers are fast enough. What does not fit into 64 bits
+ * saturates; chan_options.messages takes 2^24 at most. Async-signal-safe. Since 0.1. */
+CHAN_API uint64_t chan_plan_messages(uint64_t sent_per_second, uint64_t received_per_second,
+                                     uint64_t burst_ms);
+
 /* Create a channel. It appears under its name complete, or not at all. An ephemeral object of that name
  * whose endpoints are all dead is replaced. NULL options mean CHAN_OPTIONS_INIT. `*out` is released with
  * chan_close().
@@ -161,7 +168,9 @@ CHAN_API void chan_close(struct chan *ch);
 CHAN_API CHAN_MUST_USE int chan_unlink(const char *name);
 
 /* End the channel: sends that have not taken effect fail with -EPIPE, receivers get what is queued and
- * then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. Since 0.1. */
+ * then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. It is the half close
+ * that receivers want, too: chan_shutdown(chan_of_receiver(rx)) refuses what comes and keeps what is there, for
+ * all receivers; chan_close_receiver() of the last one throws it away. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_shutdown(struct chan *ch);
 
 /* Calls visit(name, arg) for each object in the directory that has a channel's name (it need not be a
@@ -194,9 +203,12 @@ CHAN_API int chan_is_empty(const struct chan *ch);
 CHAN_API int chan_is_full(const struct chan *ch);
 CHAN_API uint32_t chan_senders(const struct chan *ch); /* attached now, the dead that were noticed left out */
 CHAN_API uint32_t chan_receivers(const struct chan *ch);
+CHAN_API uint32_t chan_weak_senders(const struct chan *ch); /* not among the senders */
 
-/* closed: shut down, or (ephemeral) a side is disconnected: no further message will be accepted. drained:
- * closed, and no message is left to receive or in a receiver's hands. Since 0.1. */
+/* closed: shut down, or (ephemeral) a side is disconnected: no further message will be accepted. A side that has
+ * the asker is not disconnected; so to a sender it means that nobody will receive, and to a receiver that nobody
+ * will send, though messages may be left. drained: closed, and no message is left to receive or in a receiver's
+ * hands. Since 0.1. */
 CHAN_API int chan_is_closed(const struct chan *ch);
 CHAN_API int chan_is_drained(const struct chan *ch);
 

@@ -51,6 +51,24 @@ CHAN_API CHAN_MUST_USE int chan_prepare_receiver(struct chan *ch, uint32_t flags
 CHAN_API CHAN_MUST_USE int chan_adopt_sender(struct chan_sender *tx);
 CHAN_API CHAN_MUST_USE int chan_adopt_receiver(struct chan_receiver *rx);
 
+/* A weak sender keeps nobody connected, and cannot send; a sender can be had from it as long as there is another
+ * one. For who may want to send but is not to keep the channel open: a receiver that sends to itself, a cache of
+ * senders.
+ *
+ * downgrade: a weak sender beside the sender, which stays. upgrade: a sender beside the weak one, which stays,
+ * with its flags. -EPIPE: there is no sender any more, or it was killed; receivers do not matter (where they are
+ * gone, the sender's sends say so). On a durable channel a newly attached sender makes upgrading possible again.
+ * -EBUSY where the side admits one sender, which is there. A weak sender takes an endpoint's record (-EUSERS) and
+ * no seat; downgrade, clone and upgrade may be called while the original is in use elsewhere; other errors as
+ * attach. Since 0.1. */
+struct chan_weak_sender;
+CHAN_API CHAN_MUST_USE int chan_downgrade_sender(const struct chan_sender *tx, struct chan_weak_sender **out);
+CHAN_API CHAN_MUST_USE int chan_upgrade_sender(const struct chan_weak_sender *weak, struct chan_sender **out);
+CHAN_API CHAN_MUST_USE int chan_clone_weak_sender(const struct chan_weak_sender *weak,
+                                                  struct chan_weak_sender **out);
+CHAN_API void chan_close_weak_sender(struct chan_weak_sender *weak); /* NULL is fine */
+CHAN_API struct chan *chan_of_weak_sender(const struct chan_weak_sender *weak);
+
 /* Have a call on the handle return -ECANCELED in place of waiting: the one that waits now, or else the next one
  * that would wait, once. A cancelled call has had no effect on the channel; one that need not wait is not
  * cancelled, and the try_ forms never are. Any thread may call it while the handle exists, also while another

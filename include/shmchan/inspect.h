@@ -45,8 +45,27 @@ struct chan_stat {
     uint32_t mode;           /* permission bits of the object */
     uint32_t unlinked;       /* the object has no name any more (or never had) */
     uint64_t resident_bytes; /* blocks of the object that have memory behind them */
-    uint32_t offers;         /* rendezvous: senders that wait for a receiver now */
-    uint32_t demands;        /* rendezvous: receivers that wait for a sender now */
+    uint32_t weak_senders;
+    uint32_t reserved;
+    uint64_t
+        high_water; /* the longest that the queue has been. Senders look when they fill every eighth position
+                          * and when it is full: so it is exact if it ever was full, and else at most 7 short */
+    /* Messages that senders could not send, and still have: not among those sent. Calls that gave up counted
+     * once each, a batch for the message that stopped it. */
+    uint64_t refused_full;   /* -EAGAIN */
+    uint64_t refused_late;   /* -ETIMEDOUT */
+    uint64_t refused_closed; /* -EPIPE */
+    /* How often, and how long in all, senders slept for want of room and receivers for want of messages. */
+    uint64_t send_waits;
+    int64_t send_waited_ns;
+    uint64_t recv_waits;
+    int64_t recv_waited_ns;
+    /* What came back from the dead, counted once however many repaired it. */
+    uint64_t deaths;     /* endpoints that were never closed, and whose records are free again */
+    uint64_t given_back; /* times that a message came back, also from receivers that closed with it in hand */
+    uint64_t units_reclaimed; /* payload units of loans, and of releases cut short */
+    uint32_t offers;          /* rendezvous: senders that wait for a receiver now */
+    uint32_t demands;         /* rendezvous: receivers that wait for a sender now */
 };
 
 CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
@@ -54,6 +73,7 @@ CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
 
 #define CHAN_ROLE_SENDER 1u
 #define CHAN_ROLE_RECEIVER 2u
+#define CHAN_ROLE_WEAK 3u /* a weak sender: keeps nobody connected */
 
 #define CHAN_STATE_ATTACHING 1u
 #define CHAN_STATE_LIVE 2u
@@ -63,6 +83,7 @@ CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
 #define CHAN_WAITS_FOR_NOTHING 0u
 #define CHAN_WAITS_FOR_MESSAGE 1u
 #define CHAN_WAITS_FOR_SPACE 2u
+#define CHAN_WAITS_FOR_CLOSE 3u
 
 struct chan_endpoint_stat {
     uint32_t size; /* in: sizeof(struct chan_endpoint_stat) */
@@ -82,8 +103,8 @@ struct chan_endpoint_stat {
     int64_t waiting_ns;          /* for how long it has been waiting; 0 if it is not */
     uint64_t messages;           /* sent or received by this endpoint */
     uint64_t bytes;
-    uint64_t waits;    /* times it went to sleep */
-    int64_t waited_ns; /* time asleep in all */
+    uint64_t waits;    /* times it went to sleep, in sends or receives */
+    int64_t waited_ns; /* time asleep in these, in all */
     uint32_t held;     /* views (receiver) now */
     uint32_t orphaned; /* messages in this record that wait for redelivery */
 };

@@ -45,6 +45,13 @@ CHAN_API CHAN_MUST_USE ssize_t chan_recv_many_timeout(struct chan_receiver *rx, 
 CHAN_API CHAN_MUST_USE ssize_t chan_recv_many_until(struct chan_receiver *rx, struct iovec *messages,
                                                     size_t count, int64_t deadline_ns);
 
+/* Take what is queued at one moment of the call, at most `count` messages, the oldest first, one into each iovec as
+ * above; nothing that is sent after that moment. Does not wait; senders that wait for room are woken, and their
+ * messages are not among those taken. Returns how many; 0: nothing is queued; -EPIPE as of chan_recv(). Messages
+ * given back by dead receivers come first. Other receivers may take some of those meant: each goes to one.
+ * -EMSGSIZE as above; -EOPNOTSUPP: no queue. Since 0.1. */
+CHAN_API CHAN_MUST_USE ssize_t chan_drain(struct chan_receiver *rx, struct iovec *messages, size_t count);
+
 /* A message being read in place. */
 struct chan_view {
     const void *data; /* `size` bytes, aligned to 16; stable against peers that keep the rules. From a peer

@@ -70,6 +70,14 @@ CHAN_API CHAN_MUST_USE int chan_commit_until(struct chan_sender *tx, struct chan
 /* Give a loan back unsent; *loan is zeroed. -EINVAL: not an open loan of this sender. Since 0.1. */
 CHAN_API int chan_abort(struct chan_sender *tx, struct chan_loan *loan);
 
+/* Wait until nobody will receive what this sender sends: the channel was shut down, or (ephemeral) the last
+ * receiver is gone. 0 then, and from then on always. Such a sender's sends fail with -EPIPE; it may close its
+ * handle. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_wait_closed(struct chan_sender *tx);
+CHAN_API CHAN_MUST_USE int chan_try_wait_closed(struct chan_sender *tx);
+CHAN_API CHAN_MUST_USE int chan_wait_closed_timeout(struct chan_sender *tx, int64_t timeout_ns);
+CHAN_API CHAN_MUST_USE int chan_wait_closed_until(struct chan_sender *tx, int64_t deadline_ns);
+
 CHAN_END
 
 #endif

@@ -86,6 +86,14 @@ eventually endpoint_is ch "$pid" state dead
 
 check "totals add up"
 chanctl repair ch >/dev/null
+same "$(field ch '["metrics"]["deaths"]')" 1
+same "$(field ch '["metrics"]["high_water"]')" 4
+same "$(field ch '["metrics"]["refused_full"]')" 0
+(($(field ch '["metrics"]["send_waits"]') >= 1)) || fail "the sender did not wait"
+(($(field ch '["metrics"]["recv_waited_ns"]') >= 200000000)) || fail "the receiver did not wait"
+chanctl stat ch >"$WORK/out"
+grep -qE '^longest +4 messages' "$WORK/out"
+grep -qE '^repaired +1 endpoints that died; 0 messages given back, 0 payload units$' "$WORK/out"
 same "$(field ch '["totals"]["sent"]')" 6
 same "$(field ch '["totals"]["received"]')" 6
 same "$(field ch '["totals"]["sent_bytes"]')" 6

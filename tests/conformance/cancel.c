@@ -64,7 +64,29 @@ static int64_t send_and_be_cancelled(struct party *me, int64_t a, int64_t b)
     return cancelled(&c, send_by, a, b);
 }
 
+static int64_t wait_closed(struct party *me, int64_t a, int64_t b)
+{
+    (void)a, (void)b;
+    return chan_wait_closed(me->tx);
+}
+
+static int64_t wait_closed_and_be_cancelled(struct party *me, int64_t a, int64_t b)
+{
+    struct canceller c = {me, cancel_sender, chan_sender_number(me->tx)};
+    return cancelled(&c, wait_closed, a, b);
+}
+
 static const enum form waiting_forms[] = {FORM_BLOCK, FORM_TIMEOUT_HUGE, FORM_UNTIL_FOREVER};
+
+static void test_waiting_for_the_end_is_cancelled_too(const struct flavour *flavour)
+{
+    struct pair pair = pair_open(flavour, 2);
+    actor_begin(pair.tx, wait_closed_and_be_cancelled, 0, 0);
+    expect_result(actor_finish_within(pair.tx, SOON_MS), -ECANCELED);
+    pair_send(&pair, 0, 1);
+    pair_recv(&pair, 0, 1);
+    pair_close(flavour, &pair);
+}
 
 static void test_a_cancelled_receive_leaves_the_next_message_to_the_next_receive(
     const struct flavour *flavour)
@@ -187,6 +209,7 @@ static void test_no_message_is_lost_to_calls_that_are_cancelled_all_the_time(con
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
+        CASE(test_waiting_for_the_end_is_cancelled_too, 0, 0),
         CASE(test_a_cancelled_receive_leaves_the_next_message_to_the_next_receive,
              FOR_FEW | WITHOUT_KEEPER_TOO, 0),
         CASE(test_a_cancelled_send_has_sent_nothing, FOR_FEW | WITHOUT_KEEPER_TOO, 0),

@@ -202,9 +202,52 @@ static void test_a_sender_blocked_on_the_budget_continues_when_payload_comes_bac
     pair_close(flavour, &pair);
 }
 
+static int64_t send_on_and_on(struct party *me, int64_t a, int64_t b)
+{
+    (void)b;
+    for (int64_t i = 0; i < a; i++) {
+        expect_result(send_blocking(me, i, 0), 0);
+        expect(chan_len(me->ch) <= chan_capacity(me->ch));
+    }
+    return 0;
+}
+
+static int64_t recv_on_and_on(struct party *me, int64_t a, int64_t b)
+{
+    (void)b;
+    for (int64_t i = 0; i < a; i++)
+        expect_result(recv_blocking(me, 0, 0), i);
+    return 0;
+}
+
+static void test_what_onlookers_see_stays_within_capacity_while_messages_pass(const struct flavour *flavour)
+{
+    enum { MESSAGES = 20000, CAPACITY = 3 };
+    struct pair pair = pair_open(flavour, CAPACITY);
+    actor_begin(pair.tx, send_on_and_on, MESSAGES, 0);
+    actor_begin(pair.rx, recv_on_and_on, MESSAGES, 0);
+    struct chan_stat stat = {.size = sizeof stat};
+    do {
+        expect(chan_len(pair.ch) <= CAPACITY);
+        expect(chan_available(pair.ch) <= CAPACITY);
+        expect_result(chan_stat(pair.ch, &stat), 0);
+        expect(stat.queued <= CAPACITY);
+    } while (stat.received < MESSAGES);
+    expect_result(actor_finish(pair.tx), 0);
+    expect_result(actor_finish(pair.rx), 0);
+    /* As soon as a send has returned, there is something. */
+    for (int64_t i = 0; i < 100; i++) {
+        pair_send(&pair, i, 1);
+        expect_number(chan_len(pair.ch), 1);
+        pair_recv(&pair, i, 1);
+    }
+    pair_close(flavour, &pair);
+}
+
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
+        CASE(test_what_onlookers_see_stays_within_capacity_while_messages_pass, FOR_FEW, 60),
         CASE(test_exactly_n_messages_fit_and_every_figure_agrees_at_each_step, 0, 0),
         CASE(test_n_messages_of_the_largest_size_fit_the_default_budget, 0, 0),
         CASE(test_capacity_and_order_stay_exact_over_many_laps, 0, 0),

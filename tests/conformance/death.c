@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Death is close: killed, exited or replaced by exec, reaped or not; sleepers learn of it in time. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -220,6 +221,50 @@ static void test_counts_leave_out_the_dead(const struct flavour *flavour)
     pair_close(flavour, &pair);
 }
 
+/* A second sender and a receiver beside the sender that the process has. */
+static int64_t attach_more(struct party *me, int64_t a, int64_t b)
+{
+    struct chan_sender *second;
+    (void)a, (void)b;
+    int result = chan_clone_sender(me->tx, &second);
+    return result ? result : attach_receiver(me, 0, 0);
+}
+
+static void test_a_death_drops_all_handles_of_the_process_at_once(const struct flavour *flavour)
+{
+    struct pair pair = pair_open(flavour, 2);
+    expect_result(ask(pair.tx, attach_more), 0);
+    expect_number(chan_senders(pair.ch), 2);
+    expect_number(chan_receivers(pair.ch), 2);
+    actor_begin_blocking(pair.rx, recv_blocking, 0, 0);
+    actor_kill(pair.tx);
+    expect_result(actor_finish_within(pair.rx, NOTICED_MS), -EPIPE);
+    expect_number(chan_senders(pair.ch), 0);
+    expect_number(chan_receivers(pair.ch), 1);
+    actor_bury(pair.tx);
+    pair.tx = NULL;
+    pair_close(flavour, &pair);
+}
+
+/* kill(pid, 0) says that a zombie lives; only its parent sees it. */
+static void test_a_zombie_is_dead_to_its_own_parent_too(const struct flavour *flavour)
+{
+    struct chan *ch = flavour_create(flavour, 2);
+    struct actor *tx = actor_start(flavour, ch, ACTOR_SENDER);
+    struct party me;
+    party_open(&me, flavour, ch);
+    expect_result(attach_receiver(&me, 0, 0), 0);
+    expect_result(tell(tx, send_try, 1), 0);
+    actor_kill(tx); /* not reaped before the end */
+    expect_result(recv_blocking(&me, 0, 0), 1);
+    expect_result(recv_blocking(&me, 0, 0), -EPIPE);
+    expect_number(chan_senders(ch), 0);
+    expect_number(kill(tx->pid, 0), 0);
+    actor_bury(tx);
+    party_leave(&me);
+    flavour_finish(flavour, ch);
+}
+
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
@@ -244,6 +289,9 @@ int main(int argc, char **argv)
              FOR_EPHEMERAL | FOR_MANY_RECEIVERS | FOR_FEW | WITHOUT_KEEPER_TOO, 0),
         CASE(test_the_loans_of_a_killed_sender_come_back, FOR_MANY_SENDERS | WITHOUT_KEEPER_TOO, 0),
         CASE(test_counts_leave_out_the_dead, FOR_MANY, 0),
+        CASE(test_a_death_drops_all_handles_of_the_process_at_once,
+             FOR_EPHEMERAL | FOR_MANY | WITHOUT_KEEPER_TOO, 0),
+        CASE(test_a_zombie_is_dead_to_its_own_parent_too, FOR_EPHEMERAL | WITHOUT_KEEPER_TOO, 0),
     };
     return suite_run("death", cases, sizeof cases / sizeof *cases, argc, argv);
 }

@@ -87,6 +87,8 @@ static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
         memcpy(buffer, view.data, view.size < sizeof buffer ? view.size : sizeof buffer);
         (void)!chan_release(rx, &view);
     }
+    (void)!chan_try_write(tx, buffer, MESSAGE_SIZE + 1);
+    (void)!chan_try_read(rx, buffer, MESSAGE_SIZE / 3);
     if (chan_try_reserve(tx, MESSAGE_SIZE, &loan) == 0) {
         memset(loan.data, 1, loan.size);
         if (chan_try_commit(tx, &loan, loan.size) < 0)

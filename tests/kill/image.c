@@ -20,6 +20,8 @@ static const struct word record_words[] = {
     {offsetof(struct seg_record, gives_back), "gives_back"},
     {offsetof(struct seg_record, attached_ns), "identity"},
     {offsetof(struct seg_record, base_messages), "base counters"},
+    {offsetof(struct seg_record, deaths), "deaths"},
+    {offsetof(struct seg_record, units_reclaimed), "units_reclaimed"},
     {offsetof(struct seg_record, intent_old), "intent_old"},
     {offsetof(struct seg_record, intent_cell), "intent_cell"},
     {offsetof(struct seg_record, intent_held), "intent_held"},
@@ -34,8 +36,10 @@ static const struct word record_words[] = {
     {offsetof(struct seg_record, moves), "moves"},
     {offsetof(struct seg_record, dead_lettered), "dead_lettered"},
     {offsetof(struct seg_record, returned), "returned"},
+    {offsetof(struct seg_record, peak), "peak"},
     {offsetof(struct seg_record, waits_for), "waits_for"},
     {offsetof(struct seg_record, waiting_since_ns), "waiting figures"},
+    {offsetof(struct seg_record, refused_full), "refusals"},
     {offsetof(struct seg_record, holds), "hold cell"},
 };
 
@@ -46,6 +50,7 @@ static const struct word hot_words[] = {
     {offsetof(struct seg_hot, data_event), "data event"},
     {offsetof(struct seg_hot, space_event), "space event"},
     {offsetof(struct seg_hot, orphans), "orphan summary"},
+    {offsetof(struct seg_hot, life_event), "life event"},
 };
 
 static const struct word block_words[] = {

@@ -66,7 +66,7 @@ static void run_case(struct trial *t, const struct scene *scene, const struct op
     t->tally.cases++;
     uint64_t step = plan->all ? 1 : SAMPLE;
     bool goes_on = true;
-    for (uint64_t after = 0; goes_on; after += step)
+    for (uint64_t after = 0; goes_on && !(plan->fail_fast && t->tally.failures); after += step)
         for (int stops = 0; stops < 2; stops++)
             if ((stops ? plan->stops : plan->kills) && plan_takes(plan, &t->tally, t->where))
                 goes_on &= try_at(t, scene, operation, after, stops);

@@ -146,6 +146,18 @@ static int run_recv_many(struct actor *a)
     return count < 0 ? (int)count : 0;
 }
 
+static int run_drain(struct actor *a)
+{
+    struct journal *j = a->journal;
+    struct iovec messages[BATCH];
+    for (uint32_t i = 0; i < BATCH; i++)
+        messages[i] = (struct iovec){j->buffer[i], sizeof j->buffer[i]};
+    ssize_t count = chan_drain(a->rx, messages, BATCH);
+    for (ssize_t i = 0; i < count; i++)
+        j->got[i] = id_of(j->buffer[i]);
+    return count < 0 ? (int)count : 0;
+}
+
 static int run_recv_view(struct actor *a)
 {
     int result = chan_recv_view(a->rx, &a->view);
@@ -164,6 +176,60 @@ static int run_view_release(struct actor *a)
 {
     int result = run_recv_view(a);
     return result ? result : run_release(a);
+}
+
+static int run_write(struct actor *a)
+{
+    ssize_t written = chan_write(a->tx, a->journal->buffer[0], a->journal->sizes[0]);
+    if (written < 0)
+        return (int)written;
+    a->journal->sent++;
+    return 0;
+}
+
+/* Read into the journal from `at` on, at most `size` bytes. */
+static int read_at(struct actor *a, size_t at, size_t size)
+{
+    ssize_t got = chan_read(a->rx, (unsigned char *)a->journal->buffer + at, size);
+    return got < 0 ? (int)got : 0;
+}
+
+/* All messages that are there, one behind the other. */
+static int run_read(struct actor *a)
+{
+    struct journal *j = a->journal;
+    const unsigned char *bytes = (const unsigned char *)j->buffer;
+    int result = read_at(a, 0, sizeof j->buffer);
+    for (uint32_t i = 0; !result && i < BATCH; i++) {
+        j->got[i] = id_of(bytes);
+        bytes += j->got[i] ? message_size(a->scene, j->got[i]) : 0;
+    }
+    return result;
+}
+
+/* So few that they are never a whole message. */
+#define PART_BYTES 5u
+
+static int run_read_part(struct actor *a)
+{
+    int result = read_at(a, 0, PART_BYTES);
+    if (!result)
+        a->journal->viewed = id_of(a->journal->buffer);
+    return result;
+}
+
+static int run_read_rest(struct actor *a)
+{
+    uint32_t id = a->journal->viewed;
+    int result = read_at(a, PART_BYTES, message_size(a->scene, id) - PART_BYTES);
+    if (!result)
+        a->journal->got[0] = id;
+    return result;
+}
+
+static void prepare_part(struct actor *a)
+{
+    (void)run_read_part(a);
 }
 
 static void prepare_view(struct actor *a)
@@ -196,6 +262,27 @@ static int run_clone_sender(struct actor *a)
 static int run_clone_receiver(struct actor *a)
 {
     return chan_clone_receiver(a->rx, &a->rx_clone);
+}
+
+static int run_downgrade(struct actor *a)
+{
+    return chan_downgrade_sender(a->tx, &a->weak);
+}
+
+static void prepare_weak(struct actor *a)
+{
+    (void)run_downgrade(a);
+}
+
+static int run_upgrade(struct actor *a)
+{
+    return chan_upgrade_sender(a->weak, &a->tx_clone);
+}
+
+static int run_close_weak(struct actor *a)
+{
+    chan_close_weak_sender(a->weak);
+    return 0;
 }
 
 static int run_prepare_adopt_sender(struct actor *a)
@@ -251,17 +338,30 @@ const struct operation operations[] = {
      .prepare = compose_all,
      .run = run_reserve_commit},
     {.name = "reserve+abort", .role = TX, .room = 1, .prepare = compose_all, .run = run_reserve_abort},
+    {.name = "write", .role = TX, .sends = 1, .room = 1, .prepare = compose_all, .run = run_write},
     {.name = "recv", .role = RX, .takes = 1, .needs = 1, .run = run_recv},
     {.name = "recv_many", .role = RX, .takes = BATCH, .needs = 1, .run = run_recv_many},
+    {.name = "drain", .role = RX, .takes = BATCH, .needs = 1, .run = run_drain},
     {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
     {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
     {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
+    {.name = "read", .role = RX, .takes = BATCH, .needs = 1, .run = run_read},
+    {.name = "read_part", .role = RX, .needs = 1, .run = run_read_part},
+    {.name = "read_rest", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_part, .run = run_read_rest},
     {.name = "redelivery", .role = RX, .takes = 1, .orphan = true, .run = run_recv},
     {.name = "redelivery view", .role = RX, .orphan = true, .run = run_recv_view},
     {.name = "attach sender", .role = TX, .attaches = true, .run = run_attach_sender},
     {.name = "attach receiver", .role = RX, .attaches = true, .run = run_attach_receiver},
     {.name = "clone sender", .role = TX, .clones = true, .run = run_clone_sender},
     {.name = "clone receiver", .role = RX, .clones = true, .run = run_clone_receiver},
+    {.name = "downgrade", .role = TX, .weak = true, .run = run_downgrade},
+    {.name = "upgrade",
+     .role = TX,
+     .clones = true,
+     .weak = true,
+     .prepare = prepare_weak,
+     .run = run_upgrade},
+    {.name = "close weak sender", .role = TX, .weak = true, .prepare = prepare_weak, .run = run_close_weak},
     {.name = "prepare+adopt sender", .role = TX, .attaches = true, .run = run_prepare_adopt_sender},
     {.name = "prepare+adopt receiver", .role = RX, .attaches = true, .run = run_prepare_adopt_receiver},
     {.name = "close sender", .role = TX, .leaves = true, .run = run_close_sender},

@@ -30,6 +30,7 @@ struct actor {
     struct chan_receiver *rx;
     struct chan_sender *tx_clone;
     struct chan_receiver *rx_clone;
+    struct chan_weak_sender *weak;
     uint32_t fill; /* messages that it has to queue itself, numbered from fill_id */
     uint32_t fill_id;
     struct chan_loan loan;
@@ -47,6 +48,7 @@ struct operation {
     bool orphan;    /* a message given back must be there */
     bool attaches;  /* the victim's role is attached by the operation itself */
     bool clones;    /* the operation attaches a second endpoint of the victim's role */
+    bool weak;      /* it makes, or has, a weak sender beside */
     bool leaves;    /* the operation ends the victim's part in the channel */
     bool shuts_down;
     bool meets;                           /* of rendezvous channels only: may find nobody */

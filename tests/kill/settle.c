@@ -3,6 +3,21 @@
 #include "survivors.h"
 
 #include <errno.h>
+#include <string.h>
+
+/* A read puts messages one behind the other. */
+static bool stream_has(const struct trial *t, const struct journal *j, uint32_t id)
+{
+    const unsigned char *bytes = (const unsigned char *)j->buffer;
+    for (size_t at = 0, size; at + MESSAGE_BYTES_MAX <= sizeof j->buffer; at += size) {
+        uint32_t found;
+        memcpy(&found, bytes + at, sizeof found);
+        size = message_size(t->scene, found);
+        if (found == id || !message_id(t->scene, bytes + at, size))
+            return message_id(t->scene, bytes + at, size) == id;
+    }
+    return false;
+}
 
 /* A victim has, or may have, made off with a message: it had copied all of it, or was releasing it. */
 static bool part_may_have(const struct trial *t, const struct part *part, uint32_t id)
@@ -15,7 +30,7 @@ static bool part_may_have(const struct trial *t, const struct part *part, uint32
     for (uint32_t i = 0; i < BATCH; i++)
         if (message_id(t->scene, j->buffer[i], message_size(t->scene, id)) == id)
             return true;
-    return false;
+    return stream_has(t, j, id);
 }
 
 static bool part_surely_has(const struct part *part, uint32_t id)
@@ -146,6 +161,19 @@ static void check_ends(struct trial *t, const struct chan_stat *stat)
     }
 }
 
+/* Each endpoint that a victim still had is a death, counted once, whoever repaired it and how often. */
+static void check_deaths(struct trial *t, const struct chan_stat *stat)
+{
+    uint32_t least = 0, most = 0;
+    for (unsigned i = 0; i < t->part_count; i++) {
+        const struct operation *o = t->parts[i].operation;
+        least += o->role && !o->attaches && !o->leaves;
+        most += (o->role != 0) + o->clones + o->weak;
+    }
+    if (stat->deaths < least || stat->deaths > most)
+        trial_fail(t, "%lu deaths are counted, of %u to %u", stat->deaths, least, most);
+}
+
 static void check_records(struct trial *t)
 {
     for (uint32_t number = 0; number < ENDPOINTS; number++) {
@@ -181,6 +209,7 @@ void trial_settle(struct trial *t)
     check_ends(t, &stat);
     trial_stat(t, &stat);
     check_messages(t, &stat);
+    check_deaths(t, &stat);
     if (stat.held || stat.orphaned || stat.queued || stat.units_used || stat.dead)
         trial_fail(t, "left over: held %lu, orphaned %lu, queued %lu, units %lu, dead %u", stat.held,
                    stat.orphaned, stat.queued, stat.units_used, stat.dead);

@@ -29,12 +29,13 @@
 /* So long nothing is expected to happen before it is concluded that there is nothing. */
 #define SETTLE_NS INT64_C(30000000)
 
-/* A process in chan_recv() or chan_send(), and what has become of it. */
+/* A process in chan_recv(), chan_send() or chan_wait_closed(), and what has become of it. */
 struct sleeper {
     pid_t pid;
     bool sends;
-    bool kept;   /* its process has a keeper */
-    uint32_t id; /* of what it sends */
+    bool for_end; /* a sender that sends nothing: it waits for the end */
+    bool kept;    /* its process has a keeper */
+    uint32_t id;  /* of what it sends */
     struct {
         atomic_int attached;
         atomic_int result; /* PENDING until the call returns */
@@ -50,6 +51,7 @@ struct task {
     const char *operation;
     struct scene scene;
     bool sends;    /* the sleeper is a sender */
+    bool for_end;  /* which waits for the end */
     bool releases; /* the sleeper is released whatever the victim had done: its death is enough */
 };
 
@@ -57,6 +59,7 @@ static const struct task tasks[] = {
     {.operation = "send", .scene = {.messages = 2}},
     {.operation = "send", .scene = {.messages = 1}},
     {.operation = "send_many", .scene = {.messages = 3}},
+    {.operation = "write", .scene = {.messages = 2}},
     {.operation = "reserve+commit", .scene = {.messages = 2, .large = true}},
     {.operation = "send", .scene = {.messages = 2, .alone = true}, .releases = true},
     {.operation = "close sender", .scene = {.messages = 2, .alone = true}, .releases = true},
@@ -64,11 +67,19 @@ static const struct task tasks[] = {
     {.operation = "recv", .scene = {.messages = 2, .queued = 2}, .sends = true},
     {.operation = "recv", .scene = {.messages = 1, .queued = 1}, .sends = true},
     {.operation = "recv", .scene = {.messages = 2, .queued = 2, .large = true}, .sends = true},
+    {.operation = "read", .scene = {.messages = 2, .queued = 2}, .sends = true},
+    {.operation = "read_part", .scene = {.messages = 2, .queued = 2}, .sends = true},
     {.operation = "recv_view", .scene = {.messages = 2, .queued = 2}, .sends = true},
     {.operation = "recv",
      .scene = {.messages = 2, .queued = 2, .alone = true},
      .sends = true,
      .releases = true},
+    {.operation = "close receiver",
+     .scene = {.messages = 2, .queued = 1, .alone = true},
+     .sends = true,
+     .for_end = true,
+     .releases = true},
+    {.operation = "shutdown", .scene = {.messages = 1, .queued = 1}, .sends = true, .for_end = true},
     {.operation = "release", .scene = {.messages = 1, .queued = 1}},
     {.operation = "close receiver, view", .scene = {.messages = 1, .queued = 1}, .releases = true},
     {.operation = "try_send", .scene = {.messages = 0}},
@@ -97,7 +108,7 @@ static void sleep_in_call(struct sleeper *s, struct trial *t)
         if (!result)
             atomic_store(&s->shared->attached, 1 + (int)chan_sender_number(tx));
         if (!result)
-            result = chan_send(tx, s->shared->message, size);
+            result = s->for_end ? chan_wait_closed(tx) : chan_send(tx, s->shared->message, size);
     } else if (!result) {
         result = chan_attach_receiver(ch, CHAN_NO_SPIN, &rx);
         if (!result)
@@ -143,7 +154,7 @@ static void sleeper_start(struct trial *t, struct sleeper *s)
     memset(s->shared, 0, sizeof *s->shared);
     atomic_store(&s->shared->result, PENDING);
     fflush(NULL);
-    if (s->sends) {
+    if (s->sends && !s->for_end) {
         s->id = t->next_id++;
         t->sent[s->id] = 1;
     }
@@ -173,6 +184,8 @@ static bool is_due(struct trial *t, const struct sleeper *s, bool stopped)
         return true;
     if (stat.shut_down || stat.senders_gone || stat.receivers_gone || stat.dead)
         return true;
+    if (s->for_end)
+        return false;
     if (!t->scene->messages)
         return s->sends ? !stat.offers : !stat.demands || (!stopped && stat.orphaned);
     /* A stopped process may be about to give a message back, and has the payload of what it took. */
@@ -200,7 +213,9 @@ static bool wait_for(struct trial *t, const struct sleeper *s, bool surely, bool
 /* The survivor in this process does what the victim did not. */
 static void help(struct trial *t, const struct sleeper *s)
 {
-    if (s->sends)
+    if (s->for_end)
+        trial_must(t, "shutting down", chan_shutdown(t->ch));
+    else if (s->sends)
         survivors_drain(t);
     else
         trial_must(t, "sending", survivors_send(t, t->tx));
@@ -211,9 +226,9 @@ static void help(struct trial *t, const struct sleeper *s)
 static void enter_result(struct trial *t, const struct sleeper *s)
 {
     int result = atomic_load(&s->shared->result);
-    if (s->sends)
+    if (s->sends && !s->for_end)
         t->sent[s->id] = result == 0;
-    else if (!result)
+    else if (!s->sends && !result)
         survivors_book(t, s->shared->message, s->shared->size, 2);
     if (result && result != -EPIPE && result != PENDING)
         trial_fail(t, "the sleeper's call: %s", chan_error_name(result));
@@ -234,6 +249,7 @@ static void open_trial(struct trial *t, struct session *session, struct victim *
     trial_where(t, ", %s", session->sleeper->kept ? "with a sleeper that has a keeper" : "with a sleeper");
     trial_start(t, 0, victim);
     session->sleeper->sends = session->task->sends;
+    session->sleeper->for_end = session->task->for_end;
     sleeper_start(t, session->sleeper);
 }
 

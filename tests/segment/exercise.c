@@ -47,6 +47,7 @@ static void exercise_sender(struct chan_sender *tx)
     struct chan_loan loan;
     for (size_t size = 0; size <= 2000; size += 400) {
         expect_documented(chan_try_send(tx, bytes, size));
+        expect_documented(chan_try_write(tx, bytes, size));
         int result = chan_try_reserve(tx, size, &loan);
         expect_documented(result);
         if (result < 0)
@@ -65,6 +66,7 @@ static void exercise_receiver(struct chan_receiver *rx)
     size_t size;
     for (int i = 0; i < 8; i++) {
         expect_documented(chan_try_recv(rx, bytes, sizeof bytes, &size));
+        expect_documented(chan_try_read(rx, bytes, i % 2 ? 3 : sizeof bytes));
         int result = chan_try_recv_view(rx, &view);
         expect_documented(result);
         if (result < 0)

@@ -33,6 +33,8 @@ static void set_record(const struct segment *s, uint32_t number, uint64_t steps)
     struct seg_record *record = seg_record(s, number);
     uint64_t generations = UINT64_C(1) << 40;
     store_relaxed(&record->status, status_word(generations - 1 - steps, 0, RECORD_FREE));
+    store_relaxed(&record->deaths, (generations - 1 - steps) << DEATHS_BITS);
+    store_relaxed(&record->units_reclaimed, (generations - 1 - steps) << UNITS_RECLAIMED_BITS);
     for (uint32_t hold = 0; hold < 2 * s->g.role_cells; hold++)
         set_turn(&s->g, &record->holds[hold], last_turn(&s->g) - 3 - 4 * steps);
 }
@@ -60,4 +62,5 @@ void wraps_set(struct chan *ch, uint64_t laps)
     store_relaxed(&hot->orphans, ~UINT64_C(0xffffffff) - (laps << 32));
     store_relaxed(&hot->data_event, UINT32_MAX - 1 - 2 * (uint32_t)laps);
     store_relaxed(&hot->space_event, UINT32_MAX - 1 - 2 * (uint32_t)laps);
+    store_relaxed(&hot->life_event, UINT32_MAX - 1 - 2 * (uint32_t)laps);
 }

@@ -79,7 +79,7 @@ static void judge_state(struct look *look)
 
 static void count_endpoints(struct look *look)
 {
-    look->live = look->live_senders = look->live_receivers = look->dead = 0;
+    look->live_senders = look->live_receivers = look->live_weak = look->dead = 0;
     for (uint32_t i = 0; i < look->options.endpoints; i++) {
         struct chan_endpoint_stat endpoint = {.size = sizeof(endpoint)};
 
@@ -89,10 +89,11 @@ static void count_endpoints(struct look *look)
             look->dead++;
             continue;
         }
-        look->live++;
         look->live_senders += endpoint.role == CHAN_ROLE_SENDER;
         look->live_receivers += endpoint.role == CHAN_ROLE_RECEIVER;
+        look->live_weak += endpoint.role == CHAN_ROLE_WEAK;
     }
+    look->live = look->live_senders + look->live_receivers;
 }
 
 int look_again(struct look *look)

@@ -29,9 +29,10 @@ struct look {
     struct chan_options options;
     struct chan_stat stat;
     struct chan_memory memory;
-    uint32_t live; /* endpoints, by role and in all */
+    uint32_t live; /* senders and receivers: weak senders keep nothing */
     uint32_t live_senders;
     uint32_t live_receivers;
+    uint32_t live_weak;
     uint32_t dead;
 };
 

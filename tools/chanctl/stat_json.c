@@ -85,13 +85,30 @@ static void put_queue(struct json *json, const struct look *look)
     json_close(json);
 }
 
+static void put_metrics(struct json *json, const struct chan_stat *stat)
+{
+    json_open_object(json, "metrics");
+    json_unsigned(json, "high_water", stat->high_water);
+    json_unsigned(json, "refused_full", stat->refused_full);
+    json_unsigned(json, "refused_late", stat->refused_late);
+    json_unsigned(json, "refused_closed", stat->refused_closed);
+    json_unsigned(json, "send_waits", stat->send_waits);
+    json_signed(json, "send_waited_ns", stat->send_waited_ns);
+    json_unsigned(json, "recv_waits", stat->recv_waits);
+    json_signed(json, "recv_waited_ns", stat->recv_waited_ns);
+    json_unsigned(json, "deaths", stat->deaths);
+    json_unsigned(json, "given_back", stat->given_back);
+    json_unsigned(json, "units_reclaimed", stat->units_reclaimed);
+    json_close(json);
+}
+
 static void put_endpoint(struct json *json, const struct chan_endpoint_stat *endpoint)
 {
     char user[FIGURE_MAX];
 
     json_open_object(json, NULL);
     json_unsigned(json, "number", endpoint->number);
-    json_string(json, "role", endpoint->role == CHAN_ROLE_SENDER ? "sender" : "receiver");
+    json_string(json, "role", role_name(endpoint));
     json_string(json, "state", endpoint_state(endpoint));
     json_unsigned(json, "pid", endpoint->pid);
     json_boolean(json, "same_pid_namespace", (int)endpoint->same_pid_namespace);
@@ -132,11 +149,13 @@ void print_stat_json(const struct look *look)
     json_boolean(&json, "receivers_gone", (int)look->stat.receivers_gone);
     json_unsigned(&json, "senders", look->live_senders);
     json_unsigned(&json, "receivers", look->live_receivers);
+    json_unsigned(&json, "weak_senders", look->live_weak);
     json_unsigned(&json, "dead", look->dead);
     put_shape(&json, look);
     put_memory(&json, look);
     put_object(&json, &look->stat);
     put_queue(&json, look);
+    put_metrics(&json, &look->stat);
     json_open_array(&json, "endpoints");
     for (uint32_t i = 0; i < look->options.endpoints; i++) {
         struct chan_endpoint_stat endpoint = {.size = sizeof(endpoint)};

@@ -28,8 +28,22 @@ const char *waits_for(const struct chan_endpoint_stat *endpoint)
         return "message";
     case CHAN_WAITS_FOR_SPACE:
         return "space";
+    case CHAN_WAITS_FOR_CLOSE:
+        return "end";
     default:
         return "nothing";
+    }
+}
+
+const char *role_name(const struct chan_endpoint_stat *endpoint)
+{
+    switch (endpoint->role) {
+    case CHAN_ROLE_SENDER:
+        return "sender";
+    case CHAN_ROLE_WEAK:
+        return "weak";
+    default:
+        return "receiver";
     }
 }
 
@@ -102,12 +116,26 @@ static void print_queue(const struct look *look)
                difference);
 }
 
+static void print_metrics(const struct chan_stat *stat)
+{
+    char sending[FIGURE_MAX], receiving[FIGURE_MAX];
+
+    printf("longest    %" PRIu64 " messages queued at once\n", stat->high_water);
+    printf("refused    %" PRIu64 " full, %" PRIu64 " too late, %" PRIu64 " closed\n", stat->refused_full,
+           stat->refused_late, stat->refused_closed);
+    printf("blocked    senders %" PRIu64 " times, %s in all; receivers %" PRIu64 " times, %s\n",
+           stat->send_waits, format_duration(stat->send_waited_ns, sending), stat->recv_waits,
+           format_duration(stat->recv_waited_ns, receiving));
+    printf("repaired   %" PRIu64 " endpoints that died; %" PRIu64 " messages given back, %" PRIu64
+           " payload units\n",
+           stat->deaths, stat->given_back, stat->units_reclaimed);
+}
+
 static void print_endpoint(const struct chan_endpoint_stat *endpoint)
 {
     char user[FIGURE_MAX], bytes[FIGURE_MAX], waiting[FIGURE_MAX], waited[FIGURE_MAX];
 
-    printf("  %-4u %-8s %-9s %s%-8u %-10s ", endpoint->number,
-           endpoint->role == CHAN_ROLE_SENDER ? "sender" : "receiver", endpoint_state(endpoint),
+    printf("  %-4u %-8s %-9s %s%-8u %-10s ", endpoint->number, role_name(endpoint), endpoint_state(endpoint),
            endpoint->same_pid_namespace ? "" : "~", endpoint->pid, format_user(endpoint->uid, user));
     print_escaped(stdout, endpoint->command, strnlen(endpoint->command, sizeof(endpoint->command)));
     printf(": %" PRIu64 " messages, %s", endpoint->messages, format_bytes(endpoint->bytes, bytes));
@@ -130,8 +158,9 @@ void print_stat(const struct look *look)
     print_object(look);
     print_shape(look);
     print_queue(look);
-    printf("endpoints  %u senders, %u receivers, %u dead\n", look->live_senders, look->live_receivers,
-           look->dead);
+    print_metrics(&look->stat);
+    printf("endpoints  %u senders, %u receivers, %u weak, %u dead\n", look->live_senders,
+           look->live_receivers, look->live_weak, look->dead);
     for (uint32_t i = 0; i < look->options.endpoints; i++) {
         struct chan_endpoint_stat endpoint = {.size = sizeof(endpoint)};
 

@@ -15,7 +15,10 @@ int64_t unaccounted(const struct chan_stat *stat);
 
 const char *lifetime_name(const struct chan_options *options);
 
-/* "message", "space" or "nothing". */
+/* "sender", "receiver", or "weak" for a weak sender. */
+const char *role_name(const struct chan_endpoint_stat *endpoint);
+
+/* "message", "space", "end" or "nothing". */
 const char *waits_for(const struct chan_endpoint_stat *endpoint);
 
 #endif
