@@ -9,6 +9,7 @@
 #include <shmchan/send.h>
 #include <shmchan/recv.h>
 #include <shmchan/stream.h>
+#include <shmchan/broadcast.h>
 #include <shmchan/inspect.h>
 #include <shmchan/timer.h>
 #include <shmchan/select.h>

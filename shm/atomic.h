@@ -17,6 +17,12 @@
  *   SHOWN      chan__match_show() CASes the summary    -> chan__match_find(): the OPEN cells behind it; both
  *              sequentially consistent: of two that show and then look, one sees the other
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
+ *   OVERWRITE  chan__overwrite_fence(): a cell has    -> chan__retained_is(): whoever read bytes that were written
+ *              changed, then its block is filled anew     over finds that the cell has changed
+ *   SUBSCRIBE  chan__subscription_begin(): LIVE, then the tail; chan__subscription_slowest(): the tail, then who is
+ *              LIVE: with a sequentially consistent fence each, one sees the other
+ *   PASSED     chan__subscription_move() stores the    -> chan__subscription_slowest() loads it: the reader is done
+ *              cursor                                     with the messages before it
  *   SLEEP      chan__event_prepare() sets the sleeper bit, then looks at the ring; exchange() changes the
  *              ring, then looks at the sleeper bit: both sequentially consistent, so one sees the other
  */
@@ -40,7 +46,13 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks in shared memory would not su
 #define load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
 #define store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define fetch_or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+
+/* For what no single operation can order: bytes read while they may be overwritten, and a look at many words. */
+#define fence_acquire() atomic_thread_fence(memory_order_acquire)
+#define fence_release() atomic_thread_fence(memory_order_release)
+#define fence_seq_cst() atomic_thread_fence(memory_order_seq_cst)
 
 static inline bool cas_seq_cst_u64(atomic_u64 *word, uint64_t old, uint64_t new)
 {

@@ -3,7 +3,8 @@
  *
  * The block takes g.block_bits, the seal one bit, the turn all others. A turn only goes forward, and
  * wraps: turns are compared by their difference. No word is 0.
- *   ring cell:  2L empty in lap L, 2L+1 full in lap L; the first lap is 1
+ *   ring cell:  2L empty in lap L, 2L+1 full in lap L; the first lap is 1. A ring that overwrites (overwrite.h)
+ *               goes from 2L-1 to 2L+1 at once
  *   hold cell:  the two low bits are the state */
 #ifndef SHM_CELL_H
 #define SHM_CELL_H
@@ -74,12 +75,15 @@ static inline bool hold_cell_sends(const struct geometry *g, uint32_t cell)
     return (cell - g->messages) % (2 * g->role_cells) < g->role_cells;
 }
 
-/* Turns that an exchange moves the cell itself on from `old`: a ring cell by one; a hold cell from ORPHAN, 4k + 2,
- * to SPARE, 4k + 4; an OPEN one, 4k + 3, of a sender to SPARE, 4k + 4, and of a receiver to HELD, 4k + 5. */
-static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell, uint64_t old)
+/* Turns that an exchange moves the cell itself on from `word`: a ring cell by one, or by two where a send overwrites
+ * a message; a hold cell from ORPHAN, 4k + 2, to SPARE, 4k + 4; an OPEN one, 4k + 3, of a sender to SPARE, 4k + 4, and
+ * of a receiver to HELD, 4k + 5. */
+static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell, uint64_t word,
+                                  enum intent_kind kind)
 {
-    bool is_offer = cell >= g->messages && hold_state(g, old) == HOLD_OPEN && hold_cell_sends(g, cell);
-    return cell < g->messages || is_offer ? 1 : 2;
+    if (cell < g->messages)
+        return kind == INTENT_SEND && word & g->turn_unit ? 2 : 1;
+    return hold_state(g, word) == HOLD_OPEN && hold_cell_sends(g, cell) ? 1 : 2;
 }
 
 /* The word of a hold cell at its next turn that has this state. */

@@ -35,11 +35,22 @@ static unsigned bits_for(uint64_t count)
     return bits;
 }
 
+static bool kind_is_known(const struct geometry *g)
+{
+    switch (g->kind) {
+    case CHAN_QUEUE:
+    case CHAN_RENDEZVOUS:
+        return g->overflow == CHAN_LAG;
+    case CHAN_BROADCAST:
+        return g->overflow <= CHAN_BLOCK && !g->max_deliveries;
+    }
+    return false;
+}
+
 static bool in_range(const struct geometry *g)
 {
-    bool is_rendezvous = g->kind == CHAN_RENDEZVOUS;
-    return (g->kind == CHAN_QUEUE || is_rendezvous) && g->lifetime <= CHAN_DURABLE &&
-           g->senders <= CHAN_ONE && g->receivers <= CHAN_ONE && (g->messages == 0) == is_rendezvous &&
+    return kind_is_known(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
+           g->receivers <= CHAN_ONE && (g->messages == 0) == (g->kind == CHAN_RENDEZVOUS) &&
            g->messages <= MESSAGES_MAX && g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 &&
            g->endpoints <= ENDPOINTS_MAX && g->holds >= 1 && g->holds <= HOLDS_MAX &&
            g->payload_bytes <= TOTAL_MAX;
@@ -104,11 +115,13 @@ uint64_t chan__layout_signature(void)
         sizeof(struct seg_hot),
         offsetof(struct seg_hot, data_event),
         offsetof(struct seg_hot, orphans),
+        offsetof(struct seg_hot, life_event),
         SEG_RECORDS_AT,
         offsetof(struct seg_record, intent_old),
         offsetof(struct seg_record, sent),
         offsetof(struct seg_record, returned),
         offsetof(struct seg_record, waits_for),
+        offsetof(struct seg_record, own),
         offsetof(struct seg_record, holds),
         offsetof(struct seg_block, extent_first),
         BLOCK_HEADER_BYTES,

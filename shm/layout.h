@@ -63,7 +63,9 @@ struct seg_header {
     uint32_t creator_pid;
     uint32_t creator_uid;
     uint64_t creator_pid_namespace;
-    uint64_t reserved1[4];
+    uint32_t overflow; /* broadcast: CHAN_LAG or CHAN_BLOCK */
+    uint32_t reserved2;
+    uint64_t reserved1[3];
     char name[SEG_NAME_BYTES];
 };
 
@@ -99,6 +101,14 @@ struct seg_hot {
 #define STATE_FINISHED UINT64_C(0x20)   /* ephemeral: the last endpoint is gone; to be unlinked */
 #define STATE_NO_SENDERS UINT64_C(0x40) /* durable: there is none now; the next one takes it away */
 #define STATE_VERSION UINT64_C(0x10000)
+
+/* A broadcast's receiver, as long as its record is LIVE or PREPARED: shm/subscription.h. Numbers count messages
+ * from 0 in the order of sending. Writer: owner. */
+struct seg_subscription {
+    atomic_u64 cursor; /* the first message that it is not done with */
+    atomic_u64 since;  /* the first message that it subscribed to */
+    atomic_u64 lagged; /* messages that it was told to have missed: a plain count, over all owners */
+};
 
 /* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any
  * repairer, by CAS. */
@@ -160,6 +170,12 @@ struct seg_record {
     atomic_u64 limit;  /* rendezvous: largest message that the demand is for */
     uint64_t reserved4[5];
 
+    /* What only some kinds of channel need. */
+    _Alignas(SEG_LINE) union {
+        struct seg_subscription subscription;
+        uint64_t reserved[16];
+    } own;
+
     /* 2 x (holds + 1) cells; the first half for senders. Writer: owner (stores, from SPARE and HELD);
      * repairers and takers of orphans (CAS). */
     _Alignas(SEG_LINE) atomic_u64 holds[];
@@ -207,7 +223,7 @@ struct seg_block {
 struct geometry {
     uint32_t kind, lifetime, senders, receivers;
     uint64_t messages, message_size, payload_bytes;
-    uint32_t endpoints, holds, max_deliveries;
+    uint32_t endpoints, holds, max_deliveries, overflow;
     uint32_t role_cells; /* hold cells of a role: holds + 1, so that copying works while all holds are out */
     uint64_t inline_size, block_bytes, blocks, unit_bytes, units;
     uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
@@ -238,6 +254,7 @@ _Static_assert(offsetof(struct seg_header, record_bytes) == 168, "header");
 _Static_assert(offsetof(struct seg_header, id) == 176, "header");
 _Static_assert(offsetof(struct seg_header, created_ns) == 192, "header");
 _Static_assert(offsetof(struct seg_header, creator_pid_namespace) == 216, "header");
+_Static_assert(offsetof(struct seg_header, overflow) == 224, "header");
 _Static_assert(offsetof(struct seg_header, name) == 256, "header");
 
 _Static_assert(offsetof(struct seg_hot, state) == 0, "hot words");
@@ -264,7 +281,11 @@ _Static_assert(offsetof(struct seg_record, peak) == 240, "record");
 _Static_assert(offsetof(struct seg_record, waits_for) == 256, "record");
 _Static_assert(offsetof(struct seg_record, waiting_since_ns) == 264, "record");
 _Static_assert(offsetof(struct seg_record, refused_full) == 304, "record");
-_Static_assert(offsetof(struct seg_record, holds) == 384, "record");
+_Static_assert(offsetof(struct seg_record, own) == 384, "record");
+_Static_assert(offsetof(struct seg_record, own.subscription.cursor) == 384, "record");
+_Static_assert(offsetof(struct seg_record, own.subscription.since) == 392, "record");
+_Static_assert(offsetof(struct seg_record, own.subscription.lagged) == 400, "record");
+_Static_assert(offsetof(struct seg_record, holds) == 512, "record");
 
 _Static_assert(offsetof(struct seg_block, size) == 8, "block");
 _Static_assert(offsetof(struct seg_block, sent_ns) == 16, "block");

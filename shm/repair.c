@@ -59,7 +59,7 @@ static uint64_t intent_new(const struct segment *s, uint32_t number, const struc
     bool becomes_spare = i->kind == INTENT_DISCARD_ORPHAN || i->kind == INTENT_DEAD_LETTER;
     if (hold_cell_is_of(&s->g, i->cell, number))
         return hold_changed(&s->g, i->old, becomes_spare ? HOLD_SPARE : HOLD_HELD);
-    return cell_exchanged(&s->g, i->old, cell_turns(&s->g, i->cell, i->old), i->held);
+    return cell_exchanged(&s->g, i->old, cell_turns(&s->g, i->cell, i->old, i->kind), i->held);
 }
 
 bool chan__exchange_took(const struct segment *s, uint32_t number)

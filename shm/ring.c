@@ -14,10 +14,6 @@
  * travel far, the same where they do not; further ahead there is often nothing yet. */
 #define PREFETCH_CELLS 2u
 
-/* A walk passes at most the ring, and starts over only when somebody else made progress. More steps than
- * this mean that somebody writes nonsense into the cells. */
-#define STEPS_MAX(g) (4 * (g)->messages + (UINT64_C(1) << 22))
-
 static struct cursor next_of(const struct geometry *g, struct cursor at)
 {
     if (++at.index == g->messages) {
@@ -100,7 +96,7 @@ static int walk(const struct segment *s, enum side side, struct cursor *at, uint
 {
     const struct geometry *g = &s->g;
     const atomic_u64 *hint = side == TAIL ? &seg_hot(s)->tail_hint : &seg_hot(s)->head_hint;
-    for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
+    for (uint64_t steps = 0; steps < RING_STEPS_MAX(g); steps++) {
         *word = load_acquire(seg_ring_cell(s, at->index)); /* PUBLISH */
         int64_t ahead = cell_ahead(g, *word, 2 * at->lap + side);
         if (ahead == 0 || ahead == -1)
@@ -235,7 +231,7 @@ static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *ce
     return done;
 }
 
-/* In a ring cell every exchange is one turn. */
+/* In a ring cell that is emptied before it is filled again, every exchange is one turn. */
 static inline bool exchange_in_ring(struct party *party, uint64_t old, const struct held *spare,
                                     enum intent_kind kind)
 {
@@ -243,11 +239,11 @@ static inline bool exchange_in_ring(struct party *party, uint64_t old, const str
     return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, spare, kind);
 }
 
-bool chan__exchange_hold(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
-                         enum intent_kind kind)
+bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
+                    enum intent_kind kind)
 {
     const struct segment *s = party->segment;
-    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, old), spare, kind);
+    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, old, kind), spare, kind);
 }
 
 OUT_OF_LINE static int walk_to_room(struct party *party, uint64_t *word)
@@ -271,6 +267,26 @@ static inline int find_room(struct party *party, uint64_t *word)
     if (cell_is_open_in(&party->segment->g, *word, 2 * party->cursor.lap + TAIL))
         return 0;
     return walk_to_room(party, word);
+}
+
+int chan__ring_find_tail(struct party *party, uint64_t *word)
+{
+    int result = find_room(party, word);
+    return result == -EAGAIN ? 0 : result; /* full: still the tail */
+}
+
+void chan__ring_pass_tail(struct party *party)
+{
+    if (step(party))
+        move_hint(party, &seg_hot(party->segment)->tail_hint);
+}
+
+void chan__ring_pass_head(const struct party *party, struct cursor at)
+{
+    struct party passing = *party;
+    passing.cursor = at;
+    if (step(&passing))
+        move_hint(&passing, &seg_hot(party->segment)->head_hint);
 }
 
 int chan__ring_has_room(struct party *party)
@@ -305,7 +321,7 @@ int chan__ring_put(struct party *party, const struct held *spare)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
-    for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
+    for (uint64_t steps = 0; steps < RING_STEPS_MAX(g); steps++) {
         uint64_t word;
         int result = find_room(party, &word);
         if (result)
@@ -351,7 +367,7 @@ static inline int take(struct party *party, const struct held *spare, enum inten
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
-    for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
+    for (uint64_t steps = 0; steps < RING_STEPS_MAX(g); steps++) {
         uint64_t word;
         int result = find_message(party, &word);
         if (result)
@@ -405,7 +421,7 @@ int chan__ring_seal(const struct segment *s)
 {
     const struct geometry *g = &s->g;
     struct cursor at = chan__ring_start(s, &seg_hot(s)->tail_hint);
-    for (uint64_t steps = 0; steps < STEPS_MAX(g); steps++) {
+    for (uint64_t steps = 0; steps < RING_STEPS_MAX(g); steps++) {
         uint64_t word;
         int result = walk(s, TAIL, &at, &word);
         if (result)

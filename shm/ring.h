@@ -8,6 +8,10 @@
 
 #include <errno.h>
 
+/* A walk passes at most the ring, and starts over only when somebody else made progress. More steps than
+ * this mean that somebody writes nonsense into the cells. */
+#define RING_STEPS_MAX(g) (4 * (g)->messages + (UINT64_C(1) << 22))
+
 /* A place in the endless sequence of messages. */
 struct cursor {
     uint64_t lap; /* from 1 */
@@ -53,10 +57,10 @@ int chan__ring_head(const struct segment *s, struct cursor *out);
 /* Messages in the ring, and the position of the oldest. */
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length);
 
-/* Exchange the spare block for the one in another record's hold cell, ORPHAN or OPEN, that holds `old`, as `kind`
- * says. False: the cell has changed, nothing happened. */
-bool chan__exchange_hold(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
-                         enum intent_kind kind);
+/* Exchange the block in a cell that holds `old` for the spare block, as `kind` says: what is in an ORPHAN or OPEN cell
+ * is taken so, and what is in a ring that overwrites. False: the cell has changed, nothing happened. */
+bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
+                    enum intent_kind kind);
 
 /* The record's counter that exchanges of a kind raise. */
 static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum intent_kind kind)
@@ -81,6 +85,13 @@ static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum inten
     }
     return &record->discarded;
 }
+
+/* Bring a sender's cursor to the tail; *word is that of its cell. -EPIPE: sealed. -EBADMSG. */
+int chan__ring_find_tail(struct party *party, uint64_t *word);
+
+/* The position of a sender's cursor has been filled; one has been emptied. */
+void chan__ring_pass_tail(struct party *party);
+void chan__ring_pass_head(const struct party *party, struct cursor at);
 
 /* Whether a put could succeed now: 0, or what chan__ring_put() would say. */
 int chan__ring_has_room(struct party *party);

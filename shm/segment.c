@@ -127,6 +127,7 @@ static void fill_header(struct segment *s, const struct segment_facts *facts)
         .endpoints = g->endpoints,
         .holds = g->holds,
         .max_deliveries = g->max_deliveries,
+        .overflow = g->overflow,
         .inline_size = g->inline_size,
         .block_bytes = g->block_bytes,
         .blocks = g->blocks,
@@ -265,6 +266,7 @@ static int validate_geometry(const struct seg_header *h, struct geometry *out)
         .endpoints = h->endpoints,
         .holds = h->holds,
         .max_deliveries = h->max_deliveries,
+        .overflow = h->overflow,
     };
     if (chan__geometry_complete(&g))
         return -EBADMSG;

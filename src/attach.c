@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attaching, cloning, preparing, adopting and closing endpoints. */
-#include "src/handle.h"
+#include "src/kind.h"
 
 #include "shm/arena.h"
 #include "shm/event.h"
@@ -32,7 +32,8 @@ static uint32_t role_of(enum joining how)
     return how == JOINS_WEAKLY ? CHAN_ROLE_WEAK : CHAN_ROLE_SENDER;
 }
 
-int chan__attach(struct chan *ch, enum joining how, uint32_t state, uint32_t flags, struct handle *h)
+int chan__attach(struct chan *ch, enum joining how, uint32_t state, uint32_t flags, struct handle *h,
+                 struct chan_receiver *rx)
 {
     uint32_t role = role_of(how);
     if (flags & ~ATTACH_FLAGS)
@@ -55,9 +56,14 @@ int chan__attach(struct chan *ch, enum joining how, uint32_t state, uint32_t fla
     h->state = state;
     h->hold = hold_first(&ch->segment.g, role);
     atomic_flag_clear(&h->in_use);
-    result = chan__endpoint_show(&h->endpoint, state);
+    const struct kind *kind = chan__kind(ch);
+    result = rx && kind->attaching ? kind->attaching(rx) : 0;
+    if (!result)
+        result = chan__endpoint_show(&h->endpoint, state);
     if (!result)
         result = chan__life_join(ch, how);
+    if (!result && rx && kind->attached)
+        result = kind->attached(rx);
     if (result) {
         chan__endpoint_leave(&h->endpoint);
         chan__life_update(ch); /* somebody may have counted us and thought himself not the last */
@@ -76,12 +82,18 @@ static int new_sender(struct chan *ch, uint32_t state, uint32_t flags, struct ch
     struct chan_sender *tx = calloc(1, sizeof *tx);
     if (!tx)
         return -ENOMEM;
-    int result = chan__attach(ch, JOINS_AS_SENDER, state, flags, &tx->handle);
+    int result = chan__attach(ch, JOINS_AS_SENDER, state, flags, &tx->handle, NULL);
     if (result)
         free(tx);
     else
         *out = tx;
     return result;
+}
+
+static void free_receiver(struct chan_receiver *rx)
+{
+    free(rx->views);
+    free(rx);
 }
 
 static int new_receiver(struct chan *ch, uint32_t state, uint32_t flags, struct chan_receiver **out)
@@ -91,9 +103,9 @@ static int new_receiver(struct chan *ch, uint32_t state, uint32_t flags, struct 
     struct chan_receiver *rx = calloc(1, sizeof *rx);
     if (!rx)
         return -ENOMEM;
-    int result = chan__attach(ch, JOINS_AS_RECEIVER, state, flags, &rx->handle);
+    int result = chan__attach(ch, JOINS_AS_RECEIVER, state, flags, &rx->handle, rx);
     if (result)
-        free(rx);
+        free_receiver(rx);
     else
         *out = rx;
     return result;
@@ -167,6 +179,8 @@ int chan_adopt_receiver(struct chan_receiver *rx)
 static void drop_holds(struct handle *h)
 {
     const struct segment *s = &h->chan->segment;
+    if (s->g.kind == CHAN_BROADCAST && h->endpoint.role == CHAN_ROLE_RECEIVER)
+        return; /* its views have no hold cells */
     if (h->endpoint.role == CHAN_ROLE_RECEIVER) {
         chan__orphans_give_back(&h->endpoint.party, h->open);
         return;
@@ -225,7 +239,7 @@ void chan_close_receiver(struct chan_receiver *rx)
     if (!rx)
         return;
     chan__close_handle(&rx->handle);
-    free(rx);
+    free_receiver(rx);
 }
 
 struct chan *chan_of_sender(const struct chan_sender *tx)

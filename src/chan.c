@@ -3,6 +3,8 @@
 #include "src/handle.h"
 
 #include "shm/orphans.h"
+#include "shm/overwrite.h"
+#include "shm/subscription.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,6 +108,7 @@ static int create_at(const char *name, char *path, const struct geometry *g,
         result = wrap(&s, options ? options->flags : 0, name, NULL, &ch);
     if (result)
         return result;
+    chan__life_begin(ch);
     for (int round = 0; path && round < RACE_ROUNDS; round++) {
         result = chan__segment_link(&ch->segment, path);
         if (result != -EEXIST || (result = remove_stale(path)))
@@ -176,8 +179,8 @@ int chan_open(const char *name, uint32_t flags, struct chan **out)
 static bool serves(const struct geometry *have, const struct geometry *want)
 {
     return have->kind == want->kind && have->lifetime == want->lifetime && have->senders == want->senders &&
-           have->receivers == want->receivers && have->messages >= want->messages &&
-           have->message_size >= want->message_size;
+           have->receivers == want->receivers && have->overflow == want->overflow &&
+           have->messages >= want->messages && have->message_size >= want->message_size;
 }
 
 int chan_open_or_create(const char *name, const struct chan_options *options, struct chan **out)
@@ -284,10 +287,23 @@ uint64_t chan_capacity(const struct chan *ch)
     return ch->segment.g.messages;
 }
 
+/* Of a broadcast: messages retained that not all receivers are done with. */
+static uint64_t unread(const struct chan *ch)
+{
+    const struct segment *s = &ch->segment;
+    uint64_t oldest, tail;
+    if (chan__retained_range(s, &oldest, &tail))
+        return 0;
+    uint64_t slowest = chan__subscription_slowest(s, tail);
+    return tail - ((int64_t)(slowest - oldest) > 0 ? slowest : oldest);
+}
+
 static uint64_t queued(const struct chan *ch)
 {
     struct cursor head;
     uint64_t length;
+    if (ch->segment.g.kind == CHAN_BROADCAST)
+        return unread(ch);
     return chan__ring_length(&ch->segment, &head, &length) ? 0 : length;
 }
 
@@ -297,8 +313,15 @@ uint64_t chan_len(const struct chan *ch)
     return length < chan_capacity(ch) ? length : chan_capacity(ch);
 }
 
+static bool never_fills(const struct chan *ch)
+{
+    return ch->segment.g.kind == CHAN_BROADCAST && ch->segment.g.overflow == CHAN_LAG;
+}
+
 uint64_t chan_available(const struct chan *ch)
 {
+    if (never_fills(ch))
+        return chan_capacity(ch);
     return chan_capacity(ch) - queued(ch);
 }
 
@@ -309,7 +332,7 @@ int chan_is_empty(const struct chan *ch)
 
 int chan_is_full(const struct chan *ch)
 {
-    return queued(ch) == chan_capacity(ch);
+    return !never_fills(ch) && queued(ch) == chan_capacity(ch);
 }
 
 uint32_t chan_senders(const struct chan *ch)

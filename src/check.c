@@ -5,6 +5,7 @@
 #include "shm/arena.h"
 #include "shm/match.h"
 #include "shm/orphans.h"
+#include "shm/overwrite.h"
 #include "shm/repair.h"
 
 #include <errno.h>
@@ -81,6 +82,32 @@ static int audit_ring(struct audit *a, struct cursor head, uint64_t queued)
     return 0;
 }
 
+/* The message at each position that is retained is full in its lap; those given up early, and never sent, are
+ * empty in the lap that comes next; every message sent has its position, and no receiver is beyond the last. */
+static int audit_retained(struct audit *a, uint64_t oldest, uint64_t tail)
+{
+    const struct geometry *g = &a->segment->g;
+    uint64_t sent = 0;
+    for (uint64_t i = 0; i < g->messages; i++) {
+        struct cursor at = chan__ring_position(g, tail + i);
+        bool is_retained = i >= g->messages - (tail - oldest);
+        int64_t ahead =
+            cell_ahead(g, load_acquire(seg_ring_cell(a->segment, at.index)), 2 * at.lap - is_retained);
+        if (ahead)
+            return wrong(a, "ring cell %" PRIu32 " is %" PRId64 " turns away from turn %" PRIu64, at.index,
+                         ahead, 2 * at.lap - is_retained);
+    }
+    for (uint32_t number = 0; number < g->endpoints; number++) {
+        struct seg_record *record = seg_record(a->segment, number);
+        sent += load_acquire(&record->sent);
+        if (load_acquire(&record->own.subscription.cursor) > tail)
+            return wrong(a, "endpoint %" PRIu32 " has read messages that nobody sent", number);
+    }
+    if (sent != tail)
+        return wrong(a, "%" PRIu64 " messages sent, but the ring is at message %" PRIu64, sent, tail);
+    return 0;
+}
+
 static int audit_units(struct audit *a)
 {
     const struct geometry *g = &a->segment->g;
@@ -151,8 +178,9 @@ int chan_check(const struct chan *ch, char *text, size_t capacity)
     if (report.dead)
         return wrong(&audit, "%" PRIu32 " dead endpoints are not repaired yet", report.dead);
     struct cursor head;
-    uint64_t queued;
-    int result = chan__ring_length(s, &head, &queued);
+    uint64_t queued, oldest, tail;
+    bool retains = s->g.kind == CHAN_BROADCAST;
+    int result = retains ? chan__retained_range(s, &oldest, &tail) : chan__ring_length(s, &head, &queued);
     if (result)
         return result;
     audit.cell_of = calloc(s->g.blocks, sizeof *audit.cell_of);
@@ -160,12 +188,12 @@ int chan_check(const struct chan *ch, char *text, size_t capacity)
         return -ENOMEM;
     result = audit_blocks(&audit);
     if (!result)
-        result = audit_ring(&audit, head, queued);
+        result = retains ? audit_retained(&audit, oldest, tail) : audit_ring(&audit, head, queued);
     if (!result)
         result = audit_units(&audit);
     if (!result)
         result = audit_records(&audit);
-    if (!result)
+    if (!result && !retains)
         result = audit_sums(&audit, queued);
     free(audit.cell_of);
     return result;

@@ -51,6 +51,15 @@ struct handle {
 struct chan_sender {
     struct handle handle;
     uint32_t arena_hint;
+    uint64_t sent_to; /* broadcast: the number of the message sent last, + 1 */
+    uint64_t slowest; /* broadcast that blocks: no subscriber is behind this message */
+};
+
+/* A message that a broadcast's receiver looks at in place. */
+struct place {
+    struct cursor at;
+    uint64_t word; /* of its cell */
+    const void *data;
 };
 
 struct chan_receiver {
@@ -59,6 +68,10 @@ struct chan_receiver {
     uint32_t deliveries;              /* of what was received last */
     struct chan_view rest;            /* of the message that chan_read() is within; hold == 0: none */
     size_t read_bytes;                /* of it, so far */
+    bool lag_untold;                  /* the batch that ended there returned what it had */
+    uint64_t lagged;                  /* broadcast: messages missed, as told last */
+    uint64_t cursor;                  /* broadcast: as shown in the record */
+    struct place *views;              /* broadcast: of each hold, open or not */
 };
 
 /* A record of its own, so that it is counted, and its death noticed. */
@@ -136,12 +149,15 @@ static inline int chan__handle_spare(struct handle *h, struct held *out)
 /* channels (chan.c) */
 struct chan *chan__acquire(struct chan *ch);
 
-/* endpoints (attach.c): attach a zeroed handle in `state`; whether this process may use it; detach or forget it. */
-int chan__attach(struct chan *ch, enum joining how, uint32_t state, uint32_t flags, struct handle *h);
+/* endpoints (attach.c): attach a zeroed handle in `state`, that of `rx` unless NULL; whether this process may use it;
+ * detach or forget it. */
+int chan__attach(struct chan *ch, enum joining how, uint32_t state, uint32_t flags, struct handle *h,
+                 struct chan_receiver *rx);
 bool chan__is_usable(const struct handle *h);
 void chan__close_handle(struct handle *h);
 
 /* lifetimes (life.c) */
+void chan__life_begin(struct chan *ch); /* of a channel that is not shared yet */
 int chan__life_join(struct chan *ch, enum joining how);
 void chan__life_leave(struct chan *ch, uint32_t role);
 void chan__life_update(struct chan *ch);

@@ -3,11 +3,29 @@
 #include "src/kind.h"
 
 static const struct kind kinds[] = {
-    [CHAN_QUEUE] = {chan__queue_put, chan__queue_recv, chan__queue_recv_view, chan__queue_release,
-                    chan__queue_give_back, chan__queue_send_ready, chan__queue_recv_ready},
-    [CHAN_RENDEZVOUS] = {chan__rendezvous_put, chan__rendezvous_recv, chan__rendezvous_recv_view,
-                         chan__queue_release, chan__queue_give_back, chan__rendezvous_send_ready,
-                         chan__rendezvous_recv_ready},
+    [CHAN_QUEUE] = {.put = chan__queue_put,
+                    .recv = chan__queue_recv,
+                    .recv_view = chan__queue_recv_view,
+                    .release = chan__queue_release,
+                    .give_back = chan__queue_give_back,
+                    .send_ready = chan__queue_send_ready,
+                    .recv_ready = chan__queue_recv_ready},
+    [CHAN_BROADCAST] = {.put = chan__broadcast_put,
+                        .make_room = chan__broadcast_make_room,
+                        .recv = chan__broadcast_recv,
+                        .recv_view = chan__broadcast_recv_view,
+                        .release = chan__broadcast_release,
+                        .attaching = chan__broadcast_attaching,
+                        .attached = chan__broadcast_attached,
+                        .send_ready = chan__broadcast_send_ready,
+                        .recv_ready = chan__broadcast_recv_ready},
+    [CHAN_RENDEZVOUS] = {.put = chan__rendezvous_put,
+                         .recv = chan__rendezvous_recv,
+                         .recv_view = chan__rendezvous_recv_view,
+                         .release = chan__queue_release,
+                         .give_back = chan__queue_give_back,
+                         .send_ready = chan__rendezvous_send_ready,
+                         .recv_ready = chan__rendezvous_recv_ready},
 };
 
 const struct kind *chan__kind(const struct chan *ch)

@@ -45,18 +45,25 @@ struct kind {
     /* Put the message into the channel, and tell receivers. On failure op->spare has the message still. */
     int (*put)(struct sending *op, int64_t deadline_ns);
 
+    /* Payload memory is used up: free some that the kind can do without. -EAGAIN: there is none. NULL: never. */
+    int (*make_room)(struct sending *sending);
+
     /* The public calls of these names, on a handle that has been entered. `unannounced`: as in struct
      * receiving. */
     int (*recv)(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size, int64_t deadline_ns,
                 uint32_t *unannounced);
     int (*recv_view)(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
     int (*release)(struct chan_receiver *rx, struct chan_view *view);
-    int (*give_back)(struct chan_receiver *rx, struct chan_view *view);
+    int (*give_back)(struct chan_receiver *rx, struct chan_view *view); /* NULL: the kind has no such thing */
 
     /* Whether a send of one small message, or a receive, would not block: 0, or -EAGAIN. Two that say -EAGAIN with
      * equal stamps mean that it would have blocked at every moment between them. */
     int (*send_ready)(struct chan_sender *tx, struct stamp *stamp);
     int (*recv_ready)(struct chan_receiver *rx, struct stamp *stamp);
+
+    /* A receiver is about to be shown LIVE, and has been; NULL: nothing to do. */
+    int (*attaching)(struct chan_receiver *rx);
+    int (*attached)(struct chan_receiver *rx);
 };
 
 /* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
@@ -104,6 +111,23 @@ void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced);
 /* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
  * received, but not returned. */
 void chan__recv_returns(struct chan_receiver *rx, uint64_t messages);
+/* broadcasts (broadcast_send.c, broadcast_recv.c) */
+int chan__broadcast_put(struct sending *op, int64_t deadline_ns);
+int chan__broadcast_make_room(struct sending *sending);
+int chan__broadcast_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                         int64_t deadline_ns, uint32_t *unannounced);
+int chan__broadcast_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
+int chan__broadcast_release(struct chan_receiver *rx, struct chan_view *view);
+int chan__broadcast_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__broadcast_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
+int chan__broadcast_attaching(struct chan_receiver *rx);
+int chan__broadcast_attached(struct chan_receiver *rx);
+
+/* Steps that kinds have in common (send.c): -EPIPE where nothing can be sent any more; the message's memory and what
+ * goes with it, while its block is still private; what a message sent is counted by, and who is told of it. */
+int chan__sending_check_open(struct chan_sender *tx);
+int chan__sending_compose(struct sending *op);
+bool chan__sending_heads_a_batch(const struct sending *op);
 
 /* Queues are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)

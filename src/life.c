@@ -51,6 +51,19 @@ static void warn_all(struct chan *ch)
         chan__match_ring_all(&ch->segment);
 }
 
+/* Of kinds where a receiver gets only what is sent while it is there, the side of receivers is open whenever there is
+ * one. Such a channel is closed at first, and each new receiver opens it. */
+static bool reopens(const struct segment *s)
+{
+    return s->g.kind == CHAN_BROADCAST;
+}
+
+void chan__life_begin(struct chan *ch)
+{
+    if (reopens(&ch->segment))
+        store_relaxed(&seg_hot(&ch->segment)->state, STATE_RECEIVERS_GONE);
+}
+
 void chan__others_may_end(struct chan *ch)
 {
     if (chan__life_state(ch) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
@@ -74,11 +87,16 @@ int chan__life_join(struct chan *ch, enum joining how)
     atomic_u64 *state = &seg_hot(&ch->segment)->state;
     if (how == JOINS_WEAKLY)
         return 0; /* nothing depends on it */
+    uint64_t refused_by = joinings[how].refused_by, clears = joinings[how].clears;
+    if (reopens(&ch->segment)) {
+        refused_by &= ~STATE_RECEIVERS_GONE;
+        clears |= how == JOINS_AS_RECEIVER ? STATE_RECEIVERS_GONE : 0;
+    }
     for (;;) {
         uint64_t now = load_acquire(state);
-        if (now & joinings[how].refused_by)
+        if (now & refused_by)
             return -EPIPE;
-        uint64_t joined = (now | joinings[how].sets) & ~joinings[how].clears;
+        uint64_t joined = (now | joinings[how].sets) & ~clears;
         if (cas_seq_cst_u64(state, now, joined + STATE_VERSION))
             return 0;
     }
@@ -90,13 +108,12 @@ static uint64_t gone_flags(const struct segment *s, uint64_t state, uint32_t lea
     uint64_t gone = 0;
     uint32_t senders = chan__endpoint_count(s, CHAN_ROLE_SENDER) - (leaving == CHAN_ROLE_SENDER);
     uint32_t receivers = chan__endpoint_count(s, CHAN_ROLE_RECEIVER) - (leaving == CHAN_ROLE_RECEIVER);
-    if (s->g.lifetime != CHAN_EPHEMERAL)
-        return state & STATE_SENDERS_SEEN && !senders ? STATE_NO_SENDERS : 0;
+    bool ends = s->g.lifetime == CHAN_EPHEMERAL;
     if (state & STATE_SENDERS_SEEN && !senders)
-        gone |= STATE_SENDERS_GONE;
-    if (state & STATE_RECEIVERS_SEEN && !receivers)
+        gone |= ends ? STATE_SENDERS_GONE : STATE_NO_SENDERS;
+    if (state & STATE_RECEIVERS_SEEN && !receivers && (ends || reopens(s)))
         gone |= STATE_RECEIVERS_GONE;
-    if (gone && !senders && !receivers)
+    if (ends && gone && !senders && !receivers)
         gone |= STATE_FINISHED;
     return gone;
 }
@@ -118,7 +135,7 @@ static uint64_t update_flags(struct chan *ch, uint32_t leaving)
 static void follow_flags(struct chan *ch, uint64_t state)
 {
     const struct segment *s = &ch->segment;
-    if (state & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE))
+    if (state & STATE_SHUT_DOWN || (state & STATE_RECEIVERS_GONE && !reopens(&ch->segment)))
         (void)chan__seal(ch); /* a corrupt ring shows itself to those who use it */
     if (state & STATE_FINISHED && ch->path)
         (void)chan__segment_unlink(s->fd, ch->path); /* whoever is at it already does the same */

@@ -30,7 +30,9 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
         return -EINVAL;
     bool is_rendezvous = options->kind == CHAN_RENDEZVOUS;
     uint64_t messages = options->messages || is_rendezvous ? options->messages : DEFAULT_MESSAGES;
-    uint64_t in_hand = is_rendezvous ? DEFAULT_MESSAGES : messages; /* that the default budget is for */
+    /* Where a message is overwritten unread, the one that takes its place has its memory before. */
+    bool overwrites = options->kind == CHAN_BROADCAST && options->overflow == CHAN_LAG;
+    uint64_t in_memory = overwrites ? messages + 1 : is_rendezvous ? DEFAULT_MESSAGES : messages;
     *g = (struct geometry){
         .kind = options->kind,
         .lifetime = options->lifetime,
@@ -38,10 +40,11 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
         .receivers = options->receivers,
         .messages = messages,
         .message_size = options->message_size,
-        .payload_bytes = options->bytes ? options->bytes : default_budget(in_hand, options->message_size),
+        .payload_bytes = options->bytes ? options->bytes : default_budget(in_memory, options->message_size),
         .endpoints = options->endpoints ? options->endpoints : DEFAULT_ENDPOINTS,
         .holds = options->holds ? options->holds : DEFAULT_HOLDS,
         .max_deliveries = options->max_deliveries,
+        .overflow = options->overflow,
     };
     return chan__geometry_complete(g);
 }
@@ -82,6 +85,7 @@ void chan_options_of(const struct chan *ch, struct chan_options *out)
         .lifetime = g->lifetime,
         .group = CHAN_NO_GROUP,
         .max_deliveries = g->max_deliveries,
+        .overflow = g->overflow,
     };
     struct chan_stat stat = {.size = sizeof stat};
     if (!chan_stat(ch, &stat)) {

@@ -3,6 +3,7 @@
 #include "src/handle.h"
 
 #include "shm/arena.h"
+#include "shm/overwrite.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,8 +14,7 @@
 static int copy_message(const struct segment *s, struct cursor at, void *buffer, size_t capacity,
                         struct chan_peek_info *info)
 {
-    atomic_u64 *cell = seg_ring_cell(s, at.index);
-    uint64_t word = load_acquire(cell); /* PUBLISH */
+    uint64_t word = load_acquire(seg_ring_cell(s, at.index)); /* PUBLISH */
     uint64_t number = cell_block(&s->g, word);
     if (number >= s->g.blocks)
         return -EBADMSG;
@@ -27,9 +27,24 @@ static int copy_message(const struct segment *s, struct cursor at, void *buffer,
     info->size = (size_t)size;
     info->sender = load_acquire(&block->sender);
     info->sent_ns = (int64_t)load_acquire(&block->sent_ns);
-    if (!is_there || load_acquire(cell) != word)
+    if (!is_there || !chan__retained_is(s, at, word))
         return -EAGAIN;
     return payload ? 0 : -EBADMSG;
+}
+
+/* The messages that are there: numbers [first, end). */
+static int find_range(const struct segment *s, uint64_t *first, uint64_t *end)
+{
+    struct cursor head;
+    uint64_t length;
+    if (s->g.kind == CHAN_BROADCAST)
+        return chan__retained_range(s, first, end);
+    int result = chan__ring_length(s, &head, &length);
+    if (result)
+        return result;
+    *first = chan__ring_number(&s->g, head);
+    *end = *first + length;
+    return 0;
 }
 
 int chan_peek(const struct chan *ch, uint64_t *position, void *buffer, size_t capacity,
@@ -41,14 +56,12 @@ int chan_peek(const struct chan *ch, uint64_t *position, void *buffer, size_t ca
     struct chan_peek_info found = {0};
     uint64_t asked = *position;
     for (int round = 0; round < ROUNDS; round++) {
-        struct cursor head;
-        uint64_t length;
-        int result = chan__ring_length(s, &head, &length);
+        uint64_t first, end;
+        int result = find_range(s, &first, &end);
         if (result)
             return result;
-        uint64_t first = chan__ring_number(&s->g, head);
         uint64_t wanted = asked > first ? asked : first;
-        if (wanted >= first + length)
+        if (wanted >= end)
             return -EAGAIN;
         result = copy_message(s, chan__ring_position(&s->g, wanted), buffer, capacity, &found);
         if (result == -EAGAIN)

@@ -277,6 +277,7 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
     }
     chan__recv_announce(rx, &unannounced);
     if (received) {
+        rx->lag_untold = result == -EOVERFLOW;
         rx->deliveries = deliveries;
         chan__recv_returns(rx, received);
     }
@@ -564,6 +565,8 @@ void chan__discard_all(struct handle *h)
     const struct segment *s = &h->chan->segment;
     struct held spare;
     struct message message;
+    if (s->g.kind == CHAN_BROADCAST)
+        return; /* what it retains is nobody's any more, and is overwritten in time */
     struct party party =
         h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
     party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);

@@ -44,7 +44,7 @@ static int take(struct handle *h, const struct orphan *o, enum intent_kind kind,
     if (result)
         return result;
     *hold = spare.hold;
-    return chan__exchange_hold(party, o->cell, o->word, &spare, kind) ? 0 : -EAGAIN;
+    return chan__exchange(party, o->cell, o->word, &spare, kind) ? 0 : -EAGAIN;
 }
 
 /* The message is gone for good. */

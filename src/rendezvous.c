@@ -46,7 +46,7 @@ static bool match(struct handle *h, const struct match *peer, const struct held 
     atomic_u32 *bell = &seg_record(&h->chan->segment, peer->number)->bell;
     if (chan__event_has_sleepers(bell))
         chan__event_wake(bell, 1);
-    bool done = chan__exchange_hold(&h->endpoint.party, peer->cell, peer->word, spare, kind);
+    bool done = chan__exchange(&h->endpoint.party, peer->cell, peer->word, spare, kind);
     if (done)
         chan__event_notify(bell, 1);
     return done;

@@ -4,6 +4,7 @@
 
 #include "shm/arena.h"
 #include "shm/event.h"
+#include "shm/overwrite.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -29,13 +30,33 @@ static int check_open(struct chan_sender *tx)
     return -EPIPE;
 }
 
+static int claim(struct sending *op)
+{
+    return chan__arena_claim(segment_of(op->tx), op->spare.number, op->size, &op->tx->arena_hint);
+}
+
+/* Some kinds have memory in use that they can do without, one message's at a time. */
+OUT_OF_LINE static int make_room_and_claim(struct sending *op)
+{
+    int (*make_room)(struct sending *) = chan__kind(op->tx->handle.chan)->make_room;
+    int result = -EAGAIN;
+    for (uint64_t i = 0; result == -EAGAIN && i <= segment_of(op->tx)->g.messages; i++) {
+        if (!make_room || make_room(op))
+            return -EAGAIN;
+        result = claim(op);
+    }
+    return result;
+}
+
 static int get_memory(struct sending *op)
 {
     const struct segment *s = segment_of(op->tx);
     if (op->size <= s->g.inline_size) {
         store_relaxed(&op->spare.block->extent_count, 0);
     } else {
-        int result = chan__arena_claim(s, op->spare.number, op->size, &op->tx->arena_hint);
+        int result = claim(op);
+        if (result == -EAGAIN)
+            result = make_room_and_claim(op);
         if (result)
             return result;
     }
@@ -85,6 +106,23 @@ static int describe(struct sending *op)
     store_relaxed(&block->sender, op->tx->handle.endpoint.party.number);
     store_relaxed(&block->deliveries, 0);
     return 0;
+}
+
+int chan__sending_check_open(struct chan_sender *tx)
+{
+    return check_open(tx);
+}
+
+int chan__sending_compose(struct sending *op)
+{
+    chan__overwrite_fence();
+    int result = get_memory(op);
+    return result ? result : describe(op);
+}
+
+bool chan__sending_heads_a_batch(const struct sending *op)
+{
+    return heads_a_batch(op);
 }
 
 int chan__sending_fill(struct sending *op)
@@ -210,8 +248,9 @@ int chan_send_until(struct chan_sender *tx, const void *data, size_t size, int64
 
 void chan__send_announce(struct chan_sender *tx, struct batch *batch)
 {
+    int count = chan__is_queue(tx->handle.chan) ? (int)batch->unannounced : INT_MAX;
     if (batch->unannounced)
-        chan__event_notify(&seg_hot(segment_of(tx))->data_event, (int)batch->unannounced);
+        chan__event_notify(&seg_hot(segment_of(tx))->data_event, count);
     batch->unannounced = 0;
 }
 
@@ -294,6 +333,8 @@ static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan
     unsigned char *payload = chan__payload(s, op.spare.block, size);
     if (!payload)
         return -EBADMSG;
+    if (!chan__is_queue(tx->handle.chan))
+        chan__overwrite_fence();
     tx->handle.open |= hold_bit(&tx->handle, op.spare.hold);
     *loan = (struct chan_loan){.data = payload, .size = size, .hold = op.spare.hold + 1};
     return 0;

@@ -5,6 +5,7 @@
 #include "shm/arena.h"
 #include "shm/match.h"
 #include "shm/orphans.h"
+#include "shm/overwrite.h"
 #include "shm/process.h"
 #include "shm/repair.h"
 
@@ -63,6 +64,33 @@ static void add_metrics(const struct segment *s, struct chan_stat *out)
     }
 }
 
+/* Receives of a broadcast are many to a message: none is derived from another count. */
+static void add_broadcast_counters(const struct segment *s, struct chan_stat *out)
+{
+    uint64_t returned = 0;
+    out->received = 0;
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        const struct seg_record *record = seg_record(s, number);
+        out->received += load_acquire(&record->taken);
+        out->lagged += load_relaxed(&record->own.subscription.lagged);
+        returned += load_acquire(&record->returned);
+    }
+    out->unreturned = out->received > returned ? out->received - returned : 0;
+}
+
+static int find_queued(const struct segment *s, struct cursor *oldest, uint64_t *queued)
+{
+    uint64_t first, tail;
+    if (s->g.kind != CHAN_BROADCAST)
+        return chan__ring_length(s, oldest, queued);
+    int result = chan__retained_range(s, &first, &tail);
+    if (result)
+        return result;
+    *oldest = chan__ring_position(&s->g, first);
+    *queued = tail - first;
+    return 0;
+}
+
 static int64_t age_of_oldest(const struct segment *s, struct cursor head)
 {
     uint64_t word = load_acquire(seg_ring_cell(s, head.index));
@@ -104,12 +132,14 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
         .resident_bytes = (uint64_t)object.st_blocks * 512,
     };
     struct cursor head;
-    int result = chan__ring_length(s, &head, &stat.queued);
+    int result = find_queued(s, &head, &stat.queued);
     if (result)
         return result;
     if (stat.queued)
         stat.oldest_ns = age_of_oldest(s, head);
     add_counters(s, &stat);
+    if (s->g.kind == CHAN_BROADCAST)
+        add_broadcast_counters(s, &stat);
     add_metrics(s, &stat);
     struct chan_repair_report report = {0};
     chan__repair_all(s, true, &report);
@@ -137,6 +167,15 @@ static void describe_waiting(const struct seg_record *record, struct chan_endpoi
         int64_t since = (int64_t)((uint64_t)chan_now() - load_relaxed(&record->waiting_since_ns));
         out->waiting_ns = since < 0 ? 0 : since;
     }
+}
+
+static uint64_t unread_by(const struct segment *s, const struct seg_record *record)
+{
+    struct cursor tail;
+    if (chan__ring_tail(s, &tail))
+        return 0;
+    uint64_t number = chan__ring_number(&s->g, tail), cursor = load_acquire(&record->own.subscription.cursor);
+    return number > cursor ? number - cursor : 0;
 }
 
 int chan_endpoint_stat(const struct chan *ch, uint32_t number, struct chan_endpoint_stat *out)
@@ -177,6 +216,8 @@ int chan_endpoint_stat(const struct chan *ch, uint32_t number, struct chan_endpo
     struct process_identity holder = {.pid = stat.pid, .pid_namespace = load_acquire(&record->pid_namespace)};
     stat.same_pid_namespace = chan__process_is_near(&holder);
     describe_waiting(record, &stat);
+    if (s->g.kind == CHAN_BROADCAST && !sends)
+        stat.unread = unread_by(s, record);
     if (load_acquire(&record->status) != status && !dead)
         return -ENOENT; /* it changed hands while we were reading */
     *out = stat;

@@ -12,7 +12,7 @@ static int new_weak(const struct handle *from, struct chan_weak_sender **out)
     struct chan_weak_sender *weak = calloc(1, sizeof *weak);
     if (!weak)
         return -ENOMEM;
-    int result = chan__attach(from->chan, JOINS_WEAKLY, CHAN_STATE_LIVE, from->flags, &weak->handle);
+    int result = chan__attach(from->chan, JOINS_WEAKLY, CHAN_STATE_LIVE, from->flags, &weak->handle, NULL);
     if (result)
         free(weak);
     else
@@ -40,7 +40,7 @@ int chan_upgrade_sender(const struct chan_weak_sender *weak, struct chan_sender 
     if (!tx)
         return -ENOMEM;
     const struct handle *h = &weak->handle;
-    int result = chan__attach(h->chan, JOINS_BY_UPGRADE, CHAN_STATE_LIVE, h->flags, &tx->handle);
+    int result = chan__attach(h->chan, JOINS_BY_UPGRADE, CHAN_STATE_LIVE, h->flags, &tx->handle, NULL);
     if (result)
         free(tx);
     else

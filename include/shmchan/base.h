@@ -28,6 +28,8 @@ CHAN_BEGIN
  *   -ETIMEDOUT        the deadline passed first
  *   -EPIPE            closed: no receiver will come (send), or nothing is left and nobody will send (receive)
  *   -EMSGSIZE         message larger than the channel's maximum, or than the caller's buffer
+ *   -EOVERFLOW        receiving from a broadcast: messages were missed (chan_receiver_lagged() says how many)
+ *   -EOPNOTSUPP       the channel's kind has no such operation
  *   -EBADMSG          the segment is corrupt, or is no channel
  *   -EPROTONOSUPPORT  the segment has another format version, or a feature this library does not know
  *   -EBUSY            the one sender's or one receiver's seat is taken; or the object is being replaced

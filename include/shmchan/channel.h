@@ -20,6 +20,7 @@ struct chan;
 
 /* Kinds of channel. */
 #define CHAN_QUEUE 0u      /* bounded FIFO queue; each message goes to exactly one receiver */
+#define CHAN_BROADCAST 1u  /* each message goes to every receiver there is: shmchan/broadcast.h */
 #define CHAN_RENDEZVOUS 5u /* no room at all: a send ends when a receiver takes the message */
 
 /* Rendezvous. A send succeeds when a live receiver that waits has been given the message, a receive when a live sender
@@ -44,6 +45,11 @@ struct chan;
 #define CHAN_EPHEMERAL 0u
 #define CHAN_DURABLE 1u
 
+/* What a broadcast does with messages that a receiver has not read yet when `messages` later ones have been sent:
+ * overwrite them, and tell the receiver how many it missed, or have the senders wait for it. */
+#define CHAN_LAG 0u
+#define CHAN_BLOCK 1u
+
 /* Flags for creating and opening; they concern this process's mapping, not the object. */
 /* Map every page now, so that no page fault comes later. */
 #define CHAN_PREFAULT 0x1u
@@ -64,7 +70,7 @@ struct chan;
 
 struct chan_options {
     uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
-    uint32_t kind;           /* CHAN_QUEUE, CHAN_RENDEZVOUS */
+    uint32_t kind;           /* CHAN_QUEUE ... */
     uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64. Rendezvous: 0 */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
     uint64_t bytes;          /* payload budget, see below; 0 means a default */
@@ -77,12 +83,13 @@ struct chan_options {
     uint32_t group;          /* group of the object; CHAN_NO_GROUP leaves it */
     uint32_t flags;          /* CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER */
     uint32_t max_deliveries; /* see below; 0: no limit */
+    uint32_t overflow;       /* broadcast: CHAN_LAG or CHAN_BLOCK; else 0 */
     uint32_t reserved;       /* must be 0 */
 };
 
 /* bytes: the payload budget beside `messages`; the channel is full when either is used up. It concerns
  * only messages larger than chan_memory.inline_size. The default has room for `messages` of the largest
- * size, but at most for the larger of 64 MiB and four of them.
+ * size, and for one more in a broadcast that overwrites, but at most for the larger of 64 MiB and four of them.
  *
  * max_deliveries: a message that was delivered this often and never released is moved to a dead-letter channel
  * (chan_receiver_set_dead_letters()), or discarded, instead of being delivered once more; both are counted. */

@@ -12,7 +12,12 @@
 CHAN_BEGIN
 
 /* Totals of a channel since its creation, over all endpoints there have been. At any quiescent moment,
- * once the dead are repaired: sent == received + discarded + dead_lettered + held + orphaned + queued. */
+ * once the dead are repaired: sent == received + discarded + dead_lettered + held + orphaned + queued.
+ *
+ * Of a broadcast: `sent` are messages, `received` and `lagged` are those of all receivers added up (plain counts, short
+ * by what a killed call had in hand), `queued` are the messages retained, the latest `messages` of them, and `discarded`
+ * those given up earlier because their payload memory was needed. A receiver that has been there from message a to
+ * message b and holds no view has b - a == received + lagged. receivers_gone: there is none now. */
 struct chan_stat {
     uint32_t size; /* in: sizeof(struct chan_stat) */
     uint32_t format_version;
@@ -64,6 +69,7 @@ struct chan_stat {
     uint64_t deaths;     /* endpoints that were never closed, and whose records are free again */
     uint64_t given_back; /* times that a message came back, also from receivers that closed with it in hand */
     uint64_t units_reclaimed; /* payload units of loans, and of releases cut short */
+    uint64_t lagged;          /* broadcast: messages that receivers were told to have missed, in all */
     uint32_t offers;          /* rendezvous: senders that wait for a receiver now */
     uint32_t demands;         /* rendezvous: receivers that wait for a sender now */
 };
@@ -83,7 +89,7 @@ CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
 #define CHAN_WAITS_FOR_NOTHING 0u
 #define CHAN_WAITS_FOR_MESSAGE 1u
 #define CHAN_WAITS_FOR_SPACE 2u
-#define CHAN_WAITS_FOR_CLOSE 3u
+#define CHAN_WAITS_FOR_CLOSE 3u /* chan_wait_closed() */
 
 struct chan_endpoint_stat {
     uint32_t size; /* in: sizeof(struct chan_endpoint_stat) */
@@ -107,6 +113,8 @@ struct chan_endpoint_stat {
     int64_t waited_ns; /* time asleep in these, in all */
     uint32_t held;     /* views (receiver) now */
     uint32_t orphaned; /* messages in this record that wait for redelivery */
+    uint64_t
+        unread; /* broadcast, receiver: messages sent that it is not done with, overwritten ones included */
 };
 
 /* Endpoint `number`, 0 .. options.endpoints-1. -ENOENT: nobody has that record; -ERANGE: no such number.
@@ -114,7 +122,7 @@ struct chan_endpoint_stat {
 CHAN_API CHAN_MUST_USE int chan_endpoint_stat(const struct chan *ch, uint32_t number,
                                               struct chan_endpoint_stat *out);
 
-/* Copy the queued message at *position without consuming it. Positions count messages from 0 in the order
+/* Copy the queued (of a broadcast: retained) message at *position without consuming it. Positions count messages from 0 in the order
  * they were sent. If that message was received meanwhile, the oldest queued one is copied instead, and
  * info->skipped says how many were passed over. On success *position is that of the next message,
  * info->size the message's full length, of which at most `capacity` bytes were copied. -EAGAIN: nothing

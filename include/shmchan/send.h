@@ -67,6 +67,13 @@ CHAN_API CHAN_MUST_USE int chan_commit_timeout(struct chan_sender *tx, struct ch
 CHAN_API CHAN_MUST_USE int chan_commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t size,
                                              int64_t deadline_ns);
 
+/* Wait until nothing can be sent any more: no receiver is left, or the channel was shut down. 0 then, also where that
+ * has been so from the start; in a broadcast a receiver may come again afterwards. -ETIMEDOUT, -EINTR as sending. To
+ * ask without waiting: chan_is_closed(). Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_wait_closed(struct chan_sender *tx);
+CHAN_API CHAN_MUST_USE int chan_wait_closed_timeout(struct chan_sender *tx, int64_t timeout_ns);
+CHAN_API CHAN_MUST_USE int chan_wait_closed_until(struct chan_sender *tx, int64_t deadline_ns);
+
 /* Give a loan back unsent; *loan is zeroed. -EINVAL: not an open loan of this sender. Since 0.1. */
 CHAN_API int chan_abort(struct chan_sender *tx, struct chan_loan *loan);
 

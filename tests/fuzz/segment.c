@@ -12,6 +12,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#ifndef KIND /* of channel; and of a broadcast, the policy */
+#define KIND CHAN_QUEUE
+#endif
+#ifndef OVERFLOW
+#define OVERFLOW 0
+#endif
 #define CAPACITY 3
 #define MESSAGE_SIZE 3000 /* above the inline size, so that there is an arena */
 #define ENDPOINTS 3
@@ -41,7 +47,10 @@ static void make_image(void)
     struct chan_options options = CHAN_OPTIONS_INIT;
     struct chan *ch;
     struct chan_sender *tx;
+    struct chan_receiver *rx = NULL;
 
+    options.kind = KIND;
+    options.overflow = OVERFLOW;
     options.messages = CAPACITY;
     options.message_size = MESSAGE_SIZE;
     options.endpoints = ENDPOINTS;
@@ -49,9 +58,12 @@ static void make_image(void)
     options.lifetime = CHAN_DURABLE;
     require(chan_create_anonymous(&options, &ch) == 0);
     require(chan_attach_sender(ch, 0, &tx) == 0);
+    if (KIND == CHAN_BROADCAST)
+        require(chan_attach_receiver(ch, 0, &rx) == 0);
     require(chan_send(tx, small, sizeof small) == 0);
     require(chan_send(tx, large, sizeof large) == 0);
     chan_close_sender(tx);
+    chan_close_receiver(rx);
 
     image_size = (size_t)lseek(chan_fd(ch), 0, SEEK_END);
     image = malloc(image_size);
@@ -83,8 +95,10 @@ static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
 
     (void)!chan_try_recv(rx, buffer, sizeof buffer, &size);
     (void)!chan_try_send(tx, buffer, MESSAGE_SIZE);
+    (void)!(chan_receiver_len(rx) + chan_receiver_lagged(rx) + chan_sender_reached(tx));
     if (chan_try_recv_view(rx, &view) == 0) {
         memcpy(buffer, view.data, view.size < sizeof buffer ? view.size : sizeof buffer);
+        (void)!chan_view_is_intact(rx, &view);
         (void)!chan_release(rx, &view);
     }
     (void)!chan_try_write(tx, buffer, MESSAGE_SIZE + 1);

@@ -30,10 +30,12 @@ int flavour_number(unsigned number, struct flavour *out)
 
 void flavour_name(const struct flavour *flavour, char *text, size_t capacity)
 {
-    snprintf(text, capacity, "%s>%s %s %s %s%s", flavour->senders == CHAN_ONE ? "one" : "many",
+    static const char *const kinds[] = {"", " lag", " block"};
+    snprintf(text, capacity, "%s>%s %s %s %s%s%s", flavour->senders == CHAN_ONE ? "one" : "many",
              flavour->receivers == CHAN_ONE ? "one" : "many",
              flavour->lifetime == CHAN_DURABLE ? "durable" : "ephemeral", flavour->large ? "large" : "inline",
-             flavour->anonymous ? "anonymous" : "named", flavour->flags & CHAN_NO_KEEPER ? " no-keeper" : "");
+             flavour->anonymous ? "anonymous" : "named", flavour->flags & CHAN_NO_KEEPER ? " no-keeper" : "",
+             kinds[flavour->kind == CHAN_BROADCAST ? 1 + flavour->overflow : 0]);
 }
 
 /* The largest message that any channel keeps in its block. */
@@ -79,6 +81,7 @@ struct chan_options flavour_options(const struct flavour *flavour, uint64_t mess
     options.receivers = flavour->receivers;
     options.lifetime = flavour->lifetime;
     options.flags = flavour->flags;
+    options.overflow = flavour->overflow;
     if (flavour->large)
         options.bytes =
             (messages + 2 * (uint64_t)options.holds * options.endpoints) * 2 * options.message_size;

@@ -16,6 +16,7 @@ struct flavour {
     int large;         /* messages too large for their block: they lie in payload units */
     int anonymous;     /* passed by descriptor, not opened by name */
     uint32_t flags;    /* for creating and opening */
+    uint32_t overflow; /* broadcast: CHAN_LAG, CHAN_BLOCK */
 };
 
 /* Flavour number 0, 1, 2 ...; 0 when there is no such number. */

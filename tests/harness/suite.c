@@ -80,7 +80,7 @@ static int speaks_about(unsigned wanted, const struct flavour *flavour)
 /* Whether "few" can be honoured: with other properties pinned, the eight may not hold them all. */
 static int is_pinned(unsigned wanted)
 {
-    return (wanted & ~(FOR_FEW | WITHOUT_KEEPER_TOO)) != 0;
+    return (wanted & ~(FOR_FEW | WITHOUT_KEEPER_TOO | OF_BROADCAST)) != 0;
 }
 
 static void add_test(struct test **tests, size_t *count, const struct conformance_case *of,
@@ -97,10 +97,14 @@ static void add_test(struct test **tests, size_t *count, const struct conformanc
     snprintf(test->name, sizeof test->name, "%s [%s]", of->name, flavour_text);
 }
 
-static void add_case(struct test **tests, size_t *count, const struct conformance_case *of)
+/* Of one kind, and of one policy where it has several. */
+static void add_flavours(struct test **tests, size_t *count, const struct conformance_case *of, uint32_t kind,
+                         uint32_t overflow)
 {
     struct flavour flavour;
     for (unsigned number = 0; flavour_number(number, &flavour); number++) {
+        flavour.kind = kind;
+        flavour.overflow = overflow;
         if (!speaks_about(of->flavours, &flavour))
             continue;
         if (of->flavours & FOR_FEW && !is_pinned(of->flavours) && !is_among_few(&flavour))
@@ -113,6 +117,16 @@ static void add_case(struct test **tests, size_t *count, const struct conformanc
             add_test(tests, count, of, &flavour);
         }
     }
+}
+
+static void add_case(struct test **tests, size_t *count, const struct conformance_case *of)
+{
+    if (of->flavours & OF_LAG)
+        add_flavours(tests, count, of, CHAN_BROADCAST, CHAN_LAG);
+    if (of->flavours & OF_BLOCK)
+        add_flavours(tests, count, of, CHAN_BROADCAST, CHAN_BLOCK);
+    if (!(of->flavours & OF_BROADCAST))
+        add_flavours(tests, count, of, CHAN_QUEUE, 0);
 }
 
 int suite_run(const char *name, const struct conformance_case *cases, size_t count, int argc, char **argv)

@@ -19,6 +19,9 @@
 #define FOR_LARGE 0x100u
 #define FOR_FEW 0x200u            /* takes long: each value of each property occurs, not each combination */
 #define WITHOUT_KEEPER_TOO 0x400u /* run once more with CHAN_NO_KEEPER everywhere */
+#define OF_LAG 0x800u             /* broadcasts that overwrite, not queues */
+#define OF_BLOCK 0x1000u          /* broadcasts whose senders wait */
+#define OF_BROADCAST (OF_LAG | OF_BLOCK)
 #define FOR_MANY (FOR_MANY_SENDERS | FOR_MANY_RECEIVERS)
 
 struct conformance_case {

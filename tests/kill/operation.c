@@ -345,7 +345,8 @@ const struct operation operations[] = {
     {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
     {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
     {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
-    {.name = "read", .role = RX, .takes = BATCH, .needs = 1, .run = run_read},
+    /* The buffer has room for some of those that come meanwhile. */
+    {.name = "read", .role = RX, .takes = 2 * BATCH, .needs = 1, .run = run_read},
     {.name = "read_part", .role = RX, .needs = 1, .run = run_read_part},
     {.name = "read_rest", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_part, .run = run_read_rest},
     {.name = "redelivery", .role = RX, .takes = 1, .orphan = true, .run = run_recv},
@@ -397,6 +398,21 @@ const struct operation *operation_find(const char *name)
     abort();
 }
 
+/* A receiver's messages are sent by an endpoint that is gone again before its operation. */
+static int fill(struct actor *a)
+{
+    struct chan_sender *tx = a->tx, *own = NULL;
+    int result = a->fill && !tx ? chan_attach_sender(a->ch, CHAN_NO_SPIN, &own) : 0;
+    for (uint32_t i = 0; !result && i < a->fill; i++) {
+        unsigned char message[MESSAGE_BYTES_MAX];
+        uint32_t id = a->fill_id + i;
+        message_write(message, message_size(a->scene, id), id);
+        result = chan_try_send(tx ? tx : own, message, message_size(a->scene, id));
+    }
+    chan_close_sender(own);
+    return result;
+}
+
 void operation_perform(const struct operation *operation, struct actor *actor)
 {
     int result = 0;
@@ -407,12 +423,8 @@ void operation_perform(const struct operation *operation, struct actor *actor)
         result = chan_attach_sender(actor->ch, CHAN_NO_SPIN, &actor->tx);
     if (!result && !operation->attaches && operation->role == RX)
         result = chan_attach_receiver(actor->ch, CHAN_NO_SPIN, &actor->rx);
-    for (uint32_t i = 0; !result && i < actor->fill; i++) {
-        unsigned char message[MESSAGE_BYTES_MAX];
-        uint32_t id = actor->fill_id + i;
-        message_write(message, message_size(actor->scene, id), id);
-        result = chan_try_send(actor->tx, message, message_size(actor->scene, id));
-    }
+    if (!result)
+        result = fill(actor);
     if (!result && operation->prepare)
         operation->prepare(actor);
     actor->journal->result = result;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a trial: everything is repaired, and every message accounted for. */
-#include "survivors.h"
+#include "audience.h"
 
 #include <errno.h>
 #include <string.h>
@@ -164,7 +164,7 @@ static void check_ends(struct trial *t, const struct chan_stat *stat)
 /* Each endpoint that a victim still had is a death, counted once, whoever repaired it and how often. */
 static void check_deaths(struct trial *t, const struct chan_stat *stat)
 {
-    uint32_t least = 0, most = 0;
+    uint32_t least = 0, most = t->bystanders;
     for (unsigned i = 0; i < t->part_count; i++) {
         const struct operation *o = t->parts[i].operation;
         least += o->role && !o->attaches && !o->leaves;
@@ -192,6 +192,10 @@ void trial_settle(struct trial *t)
     struct chan_repair_report report;
     struct chan_stat stat;
     char text[200];
+    if (t->scene->kind == CHAN_BROADCAST) {
+        audience_settle(t);
+        return;
+    }
     trial_must(t, "chan_repair", chan_repair(t->ch, 0, &report));
     if (report.dead != report.repaired)
         trial_fail(t, "%u dead, %u repaired", report.dead, report.repaired);

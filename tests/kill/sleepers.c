@@ -7,9 +7,9 @@
  *
  * Sets: "kept", where the victim has a keeper, whose end takes the kernel long; "plain", where it has
  * none. */
+#include "audience.h"
 #include "course.h"
 #include "plan.h"
-#include "survivors.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -55,6 +55,9 @@ struct task {
     bool releases; /* the sleeper is released whatever the victim had done: its death is enough */
 };
 
+#define LAG .kind = CHAN_BROADCAST, .overflow = CHAN_LAG
+#define BLOCK .kind = CHAN_BROADCAST, .overflow = CHAN_BLOCK
+
 static const struct task tasks[] = {
     {.operation = "send", .scene = {.messages = 2}},
     {.operation = "send", .scene = {.messages = 1}},
@@ -92,6 +95,17 @@ static const struct task tasks[] = {
     {.operation = "try_view", .scene = {.messages = 0}, .sends = true},
     {.operation = "try_recv", .scene = {.messages = 0, .alone = true}, .sends = true, .releases = true},
     {.operation = "shutdown", .scene = {.messages = 0}, .sends = true},
+    {.operation = "send", .scene = {LAG, .messages = 2}},
+    {.operation = "send", .scene = {LAG, .messages = 3, .laps = 4, .large = true}},
+    {.operation = "send_many", .scene = {LAG, .messages = 8}},
+    {.operation = "send", .scene = {BLOCK, .messages = 2, .alone = true}, .releases = true},
+    {.operation = "close sender", .scene = {LAG, .messages = 2, .alone = true}, .releases = true},
+    {.operation = "shutdown", .scene = {LAG, .messages = 2}},
+    {.operation = "recv", .scene = {BLOCK, .messages = 2}, .sends = true, .releases = true},
+    {.operation = "recv", .scene = {BLOCK, .messages = 1, .large = true}, .sends = true, .releases = true},
+    {.operation = "view+release", .scene = {BLOCK, .messages = 2}, .sends = true, .releases = true},
+    {.operation = "release", .scene = {BLOCK, .messages = 1}, .sends = true, .releases = true},
+    {.operation = "close receiver, view", .scene = {BLOCK, .messages = 2}, .sends = true, .releases = true},
 };
 
 static void sleep_in_call(struct sleeper *s, struct trial *t)
@@ -188,6 +202,13 @@ static bool is_due(struct trial *t, const struct sleeper *s, bool stopped)
         return false;
     if (!t->scene->messages)
         return s->sends ? !stat.offers : !stat.demands || (!stopped && stat.orphaned);
+    if (t->scene->kind == CHAN_BROADCAST) {
+        struct chan_endpoint_stat own = {.size = sizeof own};
+        uint32_t number = (uint32_t)atomic_load(&s->shared->attached) - 1;
+        if (s->sends)
+            return chan_available(t->ch) > 0;
+        return chan_endpoint_stat(t->ch, number, &own) || own.unread > 0;
+    }
     /* A stopped process may be about to give a message back, and has the payload of what it took. */
     if (!s->sends)
         return stat.queued + (stopped ? 0 : stat.orphaned) > 0;
@@ -228,8 +249,10 @@ static void enter_result(struct trial *t, const struct sleeper *s)
     int result = atomic_load(&s->shared->result);
     if (s->sends && !s->for_end)
         t->sent[s->id] = result == 0;
-    else if (!s->sends && !result)
+    else if (!s->sends && !result && t->scene->kind == CHAN_QUEUE)
         survivors_book(t, s->shared->message, s->shared->size, 2);
+    else if (!s->sends && !result && !message_id(t->scene, s->shared->message, s->shared->size))
+        trial_fail(t, "the sleeper received a torn message");
     if (result && result != -EPIPE && result != PENDING)
         trial_fail(t, "the sleeper's call: %s", chan_error_name(result));
 }
@@ -248,8 +271,11 @@ static void open_trial(struct trial *t, struct session *session, struct victim *
     trial_begin(t, &session->scene, &session->operation, 1);
     trial_where(t, ", %s", session->sleeper->kept ? "with a sleeper that has a keeper" : "with a sleeper");
     trial_start(t, 0, victim);
+    if (session->scene.kind == CHAN_BROADCAST)
+        audience_drain(t, false); /* only the victim holds senders up */
     session->sleeper->sends = session->task->sends;
     session->sleeper->for_end = session->task->for_end;
+    t->bystanders = 1;
     sleeper_start(t, session->sleeper);
 }
 
@@ -262,13 +288,18 @@ static void close_trial(struct trial *t, struct session *session, struct victim 
     trial_end(t);
 }
 
+static bool only_the_victim_helps(const struct session *session)
+{
+    return session->scene.alone || (session->scene.kind == CHAN_BROADCAST && session->task->sends);
+}
+
 /* The sleeper is woken if there is something for it, or by the victim's death; else it is served. */
 static void end_sleep(struct trial *t, const struct session *session, bool stopped)
 {
     const struct sleeper *sleeper = session->sleeper;
     int64_t begin = t->killed_ns;
     bool surely = session->task->releases && !stopped;
-    bool only_by_death = session->scene.alone && stopped; /* nobody else could do anything for it */
+    bool only_by_death = stopped && only_the_victim_helps(session);
     if (wait_for(t, sleeper, surely, stopped)) {
         if (!stopped)
             tally_recovery(&t->tally, sleeper->shared->when_ns - begin);
@@ -313,7 +344,7 @@ static void stop_at(struct trial *t, struct session *session, uint64_t step)
     victim_thaw(&victim);
     trial_continue(t, 0, &victim);
     trial_kill(t, &victim);
-    if (session->scene.alone && !wait_for(t, session->sleeper, true, false))
+    if (only_the_victim_helps(session) && !wait_for(t, session->sleeper, true, false))
         trial_fail(t, "the sleeper is not woken by the death");
     t->killed_ns = 0;
     close_trial(t, session, &victim);

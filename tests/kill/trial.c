@@ -90,7 +90,14 @@ static void set_up(struct trial *t, struct actor *actor)
     } else {
         t->first_queued = t->next_id;
     }
-    if (tx) {
+    const struct operation *operation = t->parts[0].operation;
+    if (s->kind == CHAN_BROADCAST && operation->role == CHAN_ROLE_RECEIVER) {
+        /* Its messages have to come after it: the victim sends them itself. */
+        actor->fill = operation->needs ? s->messages : 0;
+        actor->fill_id = t->next_id;
+        for (uint32_t i = 0; i < actor->fill; i++)
+            t->sent[t->next_id++] = 1;
+    } else if (tx) {
         for (uint32_t i = 0; i < s->queued; i++)
             trial_must(t, "setup: send", survivors_send(t, tx));
     } else {
@@ -108,7 +115,8 @@ static void set_up(struct trial *t, struct actor *actor)
 static void create(struct trial *t, const struct scene *s, unsigned in_hand)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
-    options.kind = s->messages ? CHAN_QUEUE : CHAN_RENDEZVOUS;
+    options.kind = s->messages ? s->kind : CHAN_RENDEZVOUS;
+    options.overflow = s->overflow;
     options.messages = s->messages;
     options.message_size = s->large ? 4200 : 64;
     options.bytes = s->large ? (s->messages + (s->messages ? in_hand : 2)) * UINT64_C(8192) : 0;

@@ -35,6 +35,7 @@ struct trial {
     struct chan_sender *extra; /* occupies the record that has the orphan, or one that is to be reused */
     struct journal *journals;  /* PARTS_MAX of them, shared with the victims */
     unsigned dead_too;         /* records of victims that are dead while others are stopped */
+    unsigned bystanders;       /* other processes that end as endpoints, without closing */
     bool joined;               /* a newcomer has taken part beside the victim, which was alone */
     uint32_t next_id;
     uint32_t newest_id;    /* last one received in order */

@@ -171,7 +171,7 @@ static int64_t be_hostile(void *argument)
     return writes;
 }
 
-static void play(size_t from, size_t bytes, uint32_t flags, int seconds)
+static void play_in(uint32_t kind, uint32_t overflow, size_t from, size_t bytes, uint32_t flags, int seconds)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
     struct stage stage = {.scribble_from = from, .scribble_bytes = bytes};
@@ -179,6 +179,8 @@ static void play(size_t from, size_t bytes, uint32_t flags, int seconds)
                                                be_receiver, be_onlooker, be_hostile};
     enum { PARTS = sizeof parts / sizeof *parts };
     struct child children[PARTS];
+    options.kind = kind;
+    options.overflow = overflow;
     options.messages = 8;
     options.message_size = 8192;
     options.endpoints = 8;
@@ -200,7 +202,19 @@ static void play(size_t from, size_t bytes, uint32_t flags, int seconds)
     chan_close(stage.ch);
 }
 
+static void play(size_t from, size_t bytes, uint32_t flags, int seconds)
+{
+    play_in(CHAN_QUEUE, 0, from, bytes, flags, seconds);
+}
+
 #define ALL ((size_t)-1 / 2)
+
+static void test_scribbling_over_a_broadcast_crashes_and_hangs_nobody(void)
+{
+    play_in(CHAN_BROADCAST, CHAN_LAG, 0, ALL, 0, 3);
+    play_in(CHAN_BROADCAST, CHAN_LAG, 1024, 16384, 0, 3);
+    play_in(CHAN_BROADCAST, CHAN_BLOCK, 1024, 16384, CHAN_NO_KEEPER, 3);
+}
 
 static void test_scribbling_anywhere_crashes_and_hangs_nobody(void)
 {
@@ -234,6 +248,7 @@ int main(int argc, char **argv)
         PLAIN(test_scribbling_over_the_hot_words_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_over_records_and_cells_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_without_keepers_crashes_and_hangs_nobody, 30),
+        PLAIN(test_scribbling_over_a_broadcast_crashes_and_hangs_nobody, 40),
         PLAIN(test_scribbling_over_the_header_hurts_no_one_who_is_attached, 30),
     };
     return suite_run_plain("hostile", cases, sizeof cases / sizeof *cases, argc, argv);

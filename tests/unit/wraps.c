@@ -26,6 +26,8 @@ static void set_ring(const struct segment *s, uint64_t laps)
         set_turn(g, seg_ring_cell(s, i), 2 * lap);
     store_relaxed(&seg_hot(s)->tail_hint, lap << g->index_bits);
     store_relaxed(&seg_hot(s)->head_hint, lap << g->index_bits);
+    if (g->kind == CHAN_BROADCAST) /* whose every position counts as a message sent */
+        store_relaxed(&seg_record(s, 0)->sent, (lap - 1) * g->messages);
 }
 
 static void set_record(const struct segment *s, uint32_t number, uint64_t steps)
@@ -58,7 +60,8 @@ void wraps_set(struct chan *ch, uint64_t laps)
         set_record(s, number, laps);
     for (uint64_t number = 0; number < s->g.blocks; number++)
         set_block(s, number, laps);
-    store_relaxed(&hot->state, ~(STATE_VERSION - 1) - laps * STATE_VERSION);
+    store_relaxed(&hot->state, (~(STATE_VERSION - 1) - laps * STATE_VERSION) |
+                                   (load_relaxed(&hot->state) & (STATE_VERSION - 1)));
     store_relaxed(&hot->orphans, ~UINT64_C(0xffffffff) - (laps << 32));
     store_relaxed(&hot->data_event, UINT32_MAX - 1 - 2 * (uint32_t)laps);
     store_relaxed(&hot->space_event, UINT32_MAX - 1 - 2 * (uint32_t)laps);

@@ -5,7 +5,7 @@
 _chanctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]:-} options="" name
-    local shape="--kind --messages --message-size --bytes --endpoints --holds --one-sender --one-receiver --ephemeral
+    local shape="--kind --overflow --messages --message-size --bytes --endpoints --holds --one-sender --one-receiver --ephemeral
         --mode --group --prefault --mlock --huge-pages --max-deliveries"
     local framing="--lines --nul --length-prefix --whole"
 
@@ -21,7 +21,11 @@ _chanctl() {
         return
         ;;
     --kind)
-        mapfile -t COMPREPLY < <(compgen -W "queue rendezvous" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "queue broadcast rendezvous" -- "$word")
+        return
+        ;;
+    --overflow)
+        mapfile -t COMPREPLY < <(compgen -W "lag block" -- "$word")
         return
         ;;
     --messages | --message-size | --bytes | --endpoints | --holds | --mode | --max-deliveries | --count | \

@@ -11,6 +11,8 @@ const char *kind_name(uint32_t kind)
     switch (kind) {
     case CHAN_QUEUE:
         return "queue";
+    case CHAN_BROADCAST:
+        return "broadcast";
     case CHAN_RENDEZVOUS:
         return "rendezvous";
     default:
@@ -54,11 +56,23 @@ static uint32_t kind_argument(const struct command *command, const char *text)
     misused(command, "there is no kind '%s'", text);
 }
 
+static uint32_t overflow_argument(const struct command *command, const char *text)
+{
+    if (!strcmp(text, "lag"))
+        return CHAN_LAG;
+    if (!strcmp(text, "block"))
+        return CHAN_BLOCK;
+    misused(command, "--overflow is lag or block, not '%s'", text);
+}
+
 int take_channel_option(const struct command *command, int option, struct chan_options *out)
 {
     switch ((enum channel_option)option) {
     case OPTION_KIND:
         out->kind = kind_argument(command, optarg);
+        break;
+    case OPTION_OVERFLOW:
+        out->overflow = overflow_argument(command, optarg);
         break;
     case OPTION_MESSAGES:
         out->messages = size_argument(command, "--messages", optarg, UINT64_MAX);

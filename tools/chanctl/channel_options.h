@@ -23,12 +23,14 @@ enum channel_option {
     OPTION_HUGE_PAGES,
     OPTION_MAX_DELIVERIES,
     OPTION_KIND,
+    OPTION_OVERFLOW,
 };
 
 /* For the array given to next_option(). */
 /* clang-format off */
 #define CHANNEL_OPTIONS                                                                                      \
     {"kind", required_argument, NULL, OPTION_KIND},                                                          \
+    {"overflow", required_argument, NULL, OPTION_OVERFLOW},                                                  \
     {"messages", required_argument, NULL, OPTION_MESSAGES},                                                  \
     {"message-size", required_argument, NULL, OPTION_MESSAGE_SIZE},                                          \
     {"bytes", required_argument, NULL, OPTION_BYTES},                                                        \
@@ -47,7 +49,9 @@ enum channel_option {
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
-    "  --kind KIND           queue, or rendezvous: a send ends when it is received (queue)\n"                \
+    "  --kind KIND           queue; broadcast: everybody gets every message; rendezvous: a send\n"           \
+    "                        ends when it is received (queue)\n"                                             \
+    "  --overflow lag|block  broadcast: slow receivers miss messages, or senders wait for them (lag)\n"      \
     "  --messages N          capacity (64; rendezvous: 0)\n"                                                 \
     "  --message-size BYTES  largest message (4K)\n"                                                         \
     "  --bytes BYTES         payload budget for larger messages (messages x message-size, at most 64M)\n"    \

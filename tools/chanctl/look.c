@@ -57,7 +57,8 @@ static void judge_failure(struct look *look)
 static void judge_state(struct look *look)
 {
     const struct chan_stat *stat = &look->stat;
-    int had_endpoints = look->dead > 0 || stat->senders_gone || stat->receivers_gone;
+    int broadcast = look->options.kind == CHAN_BROADCAST;
+    int had_endpoints = look->dead > 0 || stat->senders_gone || (stat->receivers_gone && !broadcast);
 
     look->reason = "";
     if (look->options.lifetime == CHAN_EPHEMERAL && look->live == 0 && had_endpoints) {
@@ -68,6 +69,10 @@ static void judge_state(struct look *look)
     look->state = STATE_OPEN;
     if (look->dead > 0)
         look->reason = "endpoints of dead processes await repair";
+    if (broadcast && stat->receivers_gone && !stat->senders_gone && !stat->shut_down) {
+        look->reason = "no receiver is attached";
+        return;
+    }
     if (!chan_is_closed(look->ch))
         return;
     look->state = chan_is_drained(look->ch) ? STATE_DRAINED : STATE_CLOSED;

@@ -21,12 +21,12 @@ static void print_line(const struct look *look, int width)
     print_escaped(stdout, look->name, strlen(look->name));
     printf("%*s", width - (int)strlen(look->name), "");
     if (look->error != 0) {
-        printf("  %-5s  %-9s  %7s  %9s  %15s  %10s  %-10s  %s: %s\n", "-", "-", "-", "-", "-", "-", "-",
+        printf("  %-10s  %-9s  %7s  %9s  %15s  %10s  %-10s  %s: %s\n", "-", "-", "-", "-", "-", "-", "-",
                state_name(look->state), look->reason);
         return;
     }
     snprintf(queue, sizeof(queue), "%" PRIu64 "/%" PRIu64, chan_len(look->ch), chan_capacity(look->ch));
-    printf("  %-5s  %-9s  %7u  %9u  %15s  %10s  %-10s  %s%s%s\n", "queue",
+    printf("  %-10s  %-9s  %7u  %9u  %15s  %10s  %-10s  %s%s%s\n", kind_name(look->options.kind),
            look->options.lifetime == CHAN_DURABLE ? "durable" : "ephemeral", look->live_senders,
            look->live_receivers, queue, format_bytes(look->memory.total_bytes, bytes),
            format_user(look->stat.owner_uid, owner), state_name(look->state), look->reason[0] ? ": " : "",
@@ -83,7 +83,7 @@ static int run(int argc, char **argv)
     if (as_json)
         json_open_array(&json, NULL);
     else if (!names_only && names.count > 0)
-        printf("%-*s  %-5s  %-9s  %7s  %9s  %15s  %10s  %-10s  %s\n", width, "NAME", "KIND", "LIFETIME",
+        printf("%-*s  %-10s  %-9s  %7s  %9s  %15s  %10s  %-10s  %s\n", width, "NAME", "KIND", "LIFETIME",
                "SENDERS", "RECEIVERS", "QUEUED/CAPACITY", "BYTES", "OWNER", "STATE");
     for (size_t i = 0; i < names.count; i++) {
         struct look look;

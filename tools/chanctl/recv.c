@@ -29,6 +29,7 @@ struct receiving {
     uint64_t message_size; /* largest */
     uint64_t count;        /* of messages to receive at most */
     uint64_t received;     /* written, or taken and lost */
+    uint64_t missed;       /* of a broadcast, and not told yet */
     int64_t timeout_ns;    /* 0: do not wait; CHAN_FOREVER: none */
     char *buffer;          /* slots: head, message, tail */
     size_t room;           /* for a message in a slot */
@@ -158,6 +159,8 @@ static int pass_copies(struct receiving *r, int64_t deadline_ns, int *code)
 
         return make_slots(r, room);
     }
+    if (taken == -EOVERFLOW)
+        r->missed += chan_receiver_lagged(r->rx);
     if (taken < 0)
         return (int)taken;
     output = (struct iovec){.iov_base = r->buffer, .iov_len = pack(r, messages, (size_t)taken)};
@@ -177,6 +180,8 @@ static ssize_t take_views(struct receiving *r, struct chan_view *views, size_t m
     while (taken < most) {
         error = taken > 0 || deadline_ns == 0 ? chan_try_recv_view(r->rx, &views[taken])
                                               : chan_recv_view_until(r->rx, &views[taken], deadline_ns);
+        if (error == -EOVERFLOW)
+            r->missed += chan_receiver_lagged(r->rx);
         if (error != 0 && taken == 0)
             return error;
         if (error != 0)
@@ -221,6 +226,14 @@ static int pass_views(struct receiving *r, int64_t deadline_ns, size_t holds, in
     return 0;
 }
 
+/* The senders of a broadcast have gone on without this receiver. */
+static void tell_missed(struct receiving *r)
+{
+    if (r->missed > 0)
+        note(r->name, "%" PRIu64 " messages missed", r->missed);
+    r->missed = 0;
+}
+
 /* Receive to the end: the exit code. `holds` > 0: acknowledged, so many at a time. */
 static int receive_all(struct receiving *r, size_t holds)
 {
@@ -235,7 +248,8 @@ static int receive_all(struct receiving *r, size_t holds)
         if (is_broken(STDOUT_FILENO))
             return CODE_SIGNAL + SIGPIPE;
         error = holds > 0 ? pass_views(r, deadline_ns, holds, &code) : pass_copies(r, deadline_ns, &code);
-        if (error != 0 && error != -EINTR)
+        tell_missed(r);
+        if (error != 0 && error != -EINTR && error != -EOVERFLOW)
             return end_code(r, error);
     }
     return code;
@@ -260,6 +274,12 @@ static int use_dead_letters(struct receiving *r, const char *name, uint32_t flag
             "it has no limit of deliveries ('create --max-deliveries'), or is its own dead-letter "
             "channel; do without --dead-letters");
     return error == 0 ? CODE_OK : fail(r->name, error);
+}
+
+/* A message may be overwritten while it is being written from where it lies. */
+static int overwrites(const struct chan_options *options)
+{
+    return options->kind == CHAN_BROADCAST && options->overflow == CHAN_LAG;
 }
 
 static int run(int argc, char **argv)
@@ -319,7 +339,7 @@ static int run(int argc, char **argv)
     if (code == CODE_OK && dead_letters)
         code = use_dead_letters(&r, dead_letters, access.any_owner ? CHAN_ANY_OWNER : 0);
     if (code == CODE_OK)
-        code = receive_all(&r, ack ? options.holds : 0);
+        code = receive_all(&r, ack && !overwrites(&options) ? options.holds : 0);
     chan_close_receiver(r.rx);
     chan_close_sender(r.dead_letters);
     chan_close(ch);

@@ -21,6 +21,8 @@ static void put_shape(struct json *json, const struct look *look)
     json_boolean(json, "one_sender", options->senders == CHAN_ONE);
     json_boolean(json, "one_receiver", options->receivers == CHAN_ONE);
     json_unsigned(json, "max_deliveries", options->max_deliveries);
+    if (options->kind == CHAN_BROADCAST)
+        json_string(json, "overflow", options->overflow == CHAN_BLOCK ? "block" : "lag");
     json_close(json);
 }
 
@@ -80,8 +82,12 @@ static void put_queue(struct json *json, const struct look *look)
     json_unsigned(json, "unreturned", stat->unreturned);
     json_unsigned(json, "sent_bytes", stat->sent_bytes);
     json_unsigned(json, "received_bytes", stat->received_bytes);
-    json_boolean(json, "conserved", unaccounted(stat) == 0);
-    json_signed(json, "unaccounted", unaccounted(stat));
+    if (look->options.kind == CHAN_BROADCAST) {
+        json_unsigned(json, "lagged", stat->lagged);
+    } else {
+        json_boolean(json, "conserved", unaccounted(stat) == 0);
+        json_signed(json, "unaccounted", unaccounted(stat));
+    }
     json_close(json);
 }
 
@@ -127,6 +133,7 @@ static void put_endpoint(struct json *json, const struct chan_endpoint_stat *end
     json_signed(json, "waited_ns", endpoint->waited_ns);
     json_unsigned(json, "held", endpoint->held);
     json_unsigned(json, "orphaned", endpoint->orphaned);
+    json_unsigned(json, "unread", endpoint->unread);
     json_close(json);
 }
 

@@ -81,6 +81,9 @@ static void print_shape(const struct look *look)
            options->holds);
     if (options->max_deliveries > 0)
         printf(", at most %u deliveries", options->max_deliveries);
+    if (options->kind == CHAN_BROADCAST)
+        printf(", %s", options->overflow == CHAN_BLOCK ? "senders wait for slow receivers"
+                                                       : "slow receivers miss messages");
     printf("\nmemory     %s, of which %s resident; payload %" PRIu64 " of %" PRIu64 " units of %s in use\n",
            format_bytes(look->memory.total_bytes, total), format_bytes(look->stat.resident_bytes, resident),
            look->stat.units_used, look->memory.units, format_bytes(look->memory.unit_bytes, units));
@@ -131,6 +134,21 @@ static void print_metrics(const struct chan_stat *stat)
            stat->deaths, stat->given_back, stat->units_reclaimed);
 }
 
+/* Every receiver has its own share: nothing adds up to what was sent. */
+static void print_broadcast(const struct look *look)
+{
+    const struct chan_stat *stat = &look->stat;
+    char age[FIGURE_MAX], sent[FIGURE_MAX], received[FIGURE_MAX];
+
+    printf("kept       %" PRIu64 " of %" PRIu64 " messages, oldest %s; %" PRIu64 " not read by all\n",
+           stat->queued, chan_capacity(look->ch),
+           stat->oldest_ns < 0 ? "none" : format_duration(stat->oldest_ns, age), chan_len(look->ch));
+    printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " received by all together (%s), %" PRIu64
+           " missed, %" PRIu64 " given up early for want of memory\n",
+           stat->sent, format_bytes(stat->sent_bytes, sent), stat->received,
+           format_bytes(stat->received_bytes, received), stat->lagged, stat->discarded);
+}
+
 static void print_endpoint(const struct chan_endpoint_stat *endpoint)
 {
     char user[FIGURE_MAX], bytes[FIGURE_MAX], waiting[FIGURE_MAX], waited[FIGURE_MAX];
@@ -148,6 +166,8 @@ static void print_endpoint(const struct chan_endpoint_stat *endpoint)
         printf("; holds %u", endpoint->held);
     if (endpoint->orphaned > 0)
         printf("; %u to deliver again", endpoint->orphaned);
+    if (endpoint->unread > 0)
+        printf("; %" PRIu64 " unread", endpoint->unread);
     if (endpoint->in_operation)
         printf("; in an operation");
     putchar('\n');
@@ -157,7 +177,10 @@ void print_stat(const struct look *look)
 {
     print_object(look);
     print_shape(look);
-    print_queue(look);
+    if (look->options.kind == CHAN_BROADCAST)
+        print_broadcast(look);
+    else
+        print_queue(look);
     print_metrics(&look->stat);
     printf("endpoints  %u senders, %u receivers, %u weak, %u dead\n", look->live_senders,
            look->live_receivers, look->live_weak, look->dead);
