@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The four loops that are measured. */
+/* The loops that are measured. */
 #include "actors.h"
 
 #include <shmchan.h>
 
 #include <errno.h>
+
+/* Much longer than anybody spins. */
+static const long pause_us = 300;
 
 static void source_init(struct source *source, const struct setup *setup, unsigned number)
 {
@@ -15,7 +18,10 @@ static void source_init(struct source *source, const struct setup *setup, unsign
 
 static void sink_init(struct sink *sink, const struct setup *setup)
 {
-    *sink = (struct sink){.size = setup->shape.size, .alone = setup->shape.receivers == 1, .whole = 1};
+    *sink = (struct sink){.size = setup->shape.size,
+                          .alone = setup->shape.receivers == 1,
+                          .whole = 1,
+                          .stamps_only = setup->transport->stamps_only};
     sink->pattern = payload_new(sink->size, 1);
     sink->buffers = payload_new(sink->size, batch_of(setup->transport, sink->size));
 }
@@ -37,7 +43,7 @@ void act_sender(const struct setup *setup, struct stage *stage, unsigned number,
 
     source_init(&source, setup, number);
     uint64_t first = source.next;
-    void *end = t->attach(link, SENDER);
+    void *end = transport_attach(t, link, SENDER);
     stage_enter(stage);
     while (stage_phase(stage, log, log->messages) != STOP)
         log->messages += t->send(end, &source);
@@ -52,10 +58,51 @@ void act_receiver(const struct setup *setup, struct stage *stage, unsigned numbe
     struct sink sink;
 
     sink_init(&sink, setup);
-    void *end = t->attach(link, RECEIVER);
+    void *end = transport_attach(t, link, RECEIVER);
     stage_enter(stage);
     while (t->recv(end, &sink) > 0)
         sink.whole = stage_phase(stage, log, sink.count) != MEASURE;
+    if (log->seen != STOP)
+        stage_note(log, STOP, sink.count);
+    t->detach(end, RECEIVER);
+    log->messages = sink.count;
+    log->sum = sink.sum;
+}
+
+void act_waker(const struct setup *setup, struct stage *stage, unsigned number, void *link)
+{
+    const struct transport *t = setup->transport;
+    struct log *log = &stage->logs[number];
+    struct source source;
+
+    source_init(&source, setup, number);
+    void *end = transport_attach(t, link, SENDER);
+    stage_enter(stage);
+    while (stage_phase(stage, log, log->messages) != STOP) {
+        stage_sleep_us(pause_us);
+        stage->sent_ns[source.next % MOST_UNDERWAY] = chan_now();
+        log->messages += t->send(end, &source);
+    }
+    t->detach(end, SENDER);
+    log->sum = sum_of(0, source.next);
+}
+
+void act_sleeper(const struct setup *setup, struct stage *stage, unsigned number, void *link)
+{
+    const struct transport *t = setup->transport;
+    struct log *log = &stage->logs[number];
+    struct sink sink;
+
+    sink_init(&sink, setup);
+    void *end = transport_attach(t, link, RECEIVER);
+    stage_enter(stage);
+    while (t->recv(end, &sink) > 0) {
+        int64_t now = chan_now();
+        enum phase phase = stage_phase(stage, log, sink.count);
+        if (phase == MEASURE)
+            stage_trip(stage, log, now - stage->sent_ns[(sink.count - 1) % MOST_UNDERWAY]);
+        sink.whole = phase != MEASURE;
+    }
     if (log->seen != STOP)
         stage_note(log, STOP, sink.count);
     t->detach(end, RECEIVER);
@@ -73,8 +120,8 @@ void act_client(const struct setup *setup, struct stage *stage, unsigned number,
 
     source_init(&source, setup, number);
     sink_init(&sink, setup);
-    void *tx = t->attach(there, SENDER);
-    void *rx = t->attach(back, RECEIVER);
+    void *tx = transport_attach(t, there, SENDER);
+    void *rx = transport_attach(t, back, RECEIVER);
     stage_enter(stage);
     int64_t before = chan_now();
     while ((phase = stage_phase(stage, log, sink.count)) != STOP) {
@@ -82,8 +129,8 @@ void act_client(const struct setup *setup, struct stage *stage, unsigned number,
         if (t->recv(rx, &sink) == 0)
             die("round trip", "the answer is missing");
         int64_t now = chan_now();
-        if (phase == MEASURE && log->trips < MOST_TRIPS)
-            stage->trips_ns[log->trips++] = now - before < UINT32_MAX ? (uint32_t)(now - before) : UINT32_MAX;
+        if (phase == MEASURE)
+            stage_trip(stage, log, now - before);
         sink.whole = phase != MEASURE;
         before = now;
     }
@@ -104,8 +151,8 @@ void act_server(const struct setup *setup, struct stage *stage, unsigned number,
 
     source_init(&source, setup, number);
     sink_init(&sink, setup);
-    void *rx = t->attach(there, RECEIVER);
-    void *tx = t->attach(back, SENDER);
+    void *rx = transport_attach(t, there, RECEIVER);
+    void *tx = transport_attach(t, back, SENDER);
     stage_enter(stage);
     while (t->recv(rx, &sink) > 0) {
         t->send(tx, &source);

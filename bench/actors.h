@@ -12,6 +12,12 @@ void act_sender(const struct setup *setup, struct stage *stage, unsigned number,
 /* Receives until nothing comes any more. */
 void act_receiver(const struct setup *setup, struct stage *stage, unsigned number, void *link);
 
+/* Sends one, then sleeps long enough that the receiver sleeps too. */
+void act_waker(const struct setup *setup, struct stage *stage, unsigned number, void *link);
+
+/* Receives, and notes how long each was under way. */
+void act_sleeper(const struct setup *setup, struct stage *stage, unsigned number, void *link);
+
 /* Sends one and waits for one, until the end. */
 void act_client(const struct setup *setup, struct stage *stage, unsigned number, void *there, void *back);
 

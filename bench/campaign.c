@@ -16,6 +16,10 @@ static const double same_distance = 1.3;
 
 enum { RETRIES = 3 };
 
+/* So many times as many passes, where the processors were moved or taken away so often that too few runs can
+ * be compared; for those of which there are too few. */
+enum { PATIENCE = 8 };
+
 /* Also false if one of them is NAN. */
 static int within(double a, double b, double factor)
 {
@@ -33,7 +37,7 @@ static void run_once(struct series *series)
 
     for (unsigned attempt = 0; attempt <= RETRIES; attempt++) {
         trial(&series->setup, &outcome);
-        if (within(outcome.canary_ns[0], outcome.canary_ns[1], steady)) {
+        if (outcome.per_second > 0 && within(outcome.canary_ns[0], outcome.canary_ns[1], steady)) {
             series->runs[series->count++] = outcome;
             fputc('.', stderr);
             return;
@@ -91,8 +95,7 @@ static size_t group_size(const struct campaign *campaign, size_t first)
 
 void campaign_run(struct campaign *campaign)
 {
-    /* Twice as many passes where the processors were moved so often that too few runs can be compared. */
-    unsigned most = campaign->passes * 2;
+    unsigned most = campaign->passes * PATIENCE;
 
     campaign->distance_ns = calloc(campaign->series[campaign->count - 1].group + 1, sizeof(double));
     if (!campaign->distance_ns)
@@ -111,8 +114,10 @@ void campaign_run(struct campaign *campaign)
                 continue;
             if (pass >= campaign->passes && choose_distance(group, size, chosen) >= campaign->passes)
                 continue;
-            for (size_t i = 0; i < size; i++)
-                run_once(&group[i]);
+            for (size_t i = 0; i < size; i++) {
+                if (pass < campaign->passes || runs_at(&group[i], *chosen) < campaign->passes)
+                    run_once(&group[i]);
+            }
             choose_distance(group, size, chosen);
         }
     }

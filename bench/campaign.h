@@ -12,7 +12,7 @@ struct series {
     unsigned group; /* series of one group are compared with each other */
     struct outcome *runs;
     size_t count;
-    unsigned disturbed; /* runs thrown away: the canaries before and after disagreed */
+    unsigned disturbed; /* runs thrown away: the canaries before and after disagreed, or nothing arrived */
 };
 
 struct campaign {

@@ -18,6 +18,7 @@ struct choice {
     size_t sizes[MOST_SIZES];
     size_t size_count;
     const char *transports; /* comma-separated names; NULL: all */
+    const char *without;    /* the same; NULL: none */
     struct setup setup;     /* what all have in common */
     unsigned passes;
     unsigned seconds;
@@ -27,22 +28,24 @@ struct choice {
 static void usage(FILE *out)
 {
     fputs("usage: chanbench [OPTION]...\n"
-          "  --mode throughput|roundtrip   default: both\n"
+          "  --mode throughput|roundtrip|wakeup   default: the first two\n"
           "  --size BYTES,...              default: 8,64,256,1k,4k,64k,1m\n"
           "  --transport NAME,...          default: all\n"
+          "  --without NAME,...            not these\n"
           "  --senders N --receivers M     processes on one queue; implies throughput; default 1 and 1\n"
           "  --passes N                    runs of each, interleaved; default 5\n"
           "  --ms N                        length of a run, after 20 ms of warm-up; default 100\n"
           "  --seconds N                   no further pass after that; default 600\n"
           "  --pin                         processes on alternate processors\n"
+          "  --calls                       count system calls (root); times are not comparable then\n"
           "  --json FILE                   every run and the summaries too; - for stdout, without the text\n"
           "transports:\n",
           out);
     for (size_t i = 0; transports[i]; i++)
-        fprintf(out, "  %-10s %s\n", transports[i]->name, transports[i]->what);
+        fprintf(out, "  %-12s %s\n", transports[i]->name, transports[i]->what);
 }
 
-static void bad(const char *what, const char *value)
+static __attribute__((noreturn)) void bad(const char *what, const char *value)
 {
     fprintf(stderr, "chanbench: %s: '%s'\n", what, value);
     exit(2);
@@ -68,6 +71,15 @@ static size_t size_of(const char *text)
         value > (1ul << 30) >> shift)
         bad("not a size", text);
     return value << shift;
+}
+
+static enum mode mode_of(const char *name)
+{
+    for (enum mode mode = THROUGHPUT; mode <= WAKE_UP; mode++) {
+        if (strcmp(mode_names[mode], name) == 0)
+            return mode;
+    }
+    bad("no such mode", name);
 }
 
 static void read_sizes(struct choice *choice, char *list)
@@ -100,12 +112,14 @@ static void read_options(struct choice *choice, int argc, char **argv)
         {"mode", required_argument, NULL, 'm'},
         {"size", required_argument, NULL, 's'},
         {"transport", required_argument, NULL, 't'},
+        {"without", required_argument, NULL, 'o'},
         {"senders", required_argument, NULL, 'S'},
         {"receivers", required_argument, NULL, 'R'},
         {"passes", required_argument, NULL, 'p'},
         {"ms", required_argument, NULL, 'w'},
         {"seconds", required_argument, NULL, 'l'},
         {"pin", no_argument, NULL, 'P'},
+        {"calls", no_argument, NULL, 'c'},
         {"json", required_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -115,15 +129,16 @@ static void read_options(struct choice *choice, int argc, char **argv)
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (option) {
         case 'm':
-            if (strcmp(optarg, "throughput") != 0 && strcmp(optarg, "roundtrip") != 0)
-                bad("no such mode", optarg);
-            choice->modes = 1u << (*optarg == 't' ? THROUGHPUT : ROUND_TRIP);
+            choice->modes = 1u << mode_of(optarg);
             break;
         case 's':
             read_sizes(choice, optarg);
             break;
         case 't':
             choice->transports = optarg;
+            break;
+        case 'o':
+            choice->without = optarg;
             break;
         case 'S':
             choice->setup.shape.senders = (unsigned)number(optarg, 1, MAX_PROCESSES / 2);
@@ -142,6 +157,9 @@ static void read_options(struct choice *choice, int argc, char **argv)
             break;
         case 'P':
             choice->setup.pinned = 1;
+            break;
+        case 'c':
+            choice->setup.count_calls = 1;
             break;
         case 'j':
             choice->json = optarg;
@@ -171,9 +189,11 @@ static void add_group(struct campaign *campaign, const struct choice *choice, en
         setup.shape.size = size;
         if (choice->transports && !listed(choice->transports, transports[i]->name))
             continue;
+        if (listed(choice->without, transports[i]->name))
+            continue;
         if (!transports[i]->can(&setup.shape))
             continue;
-        if (mode == ROUND_TRIP && transports[i]->batch > 1)
+        if (mode != THROUGHPUT && transports[i]->batch > 1)
             continue; /* there is only one message at a time */
         campaign->series = realloc(campaign->series, (campaign->count + 1) * sizeof *campaign->series);
         if (!campaign->series)
@@ -198,7 +218,7 @@ int main(int argc, char **argv)
     read_options(&choice, argc, argv);
     campaign.passes = choice.passes;
     campaign.deadline_ns = chan_deadline(choice.seconds * INT64_C(1000000000));
-    for (unsigned mode = THROUGHPUT; mode <= ROUND_TRIP; mode++) {
+    for (unsigned mode = THROUGHPUT; mode <= WAKE_UP; mode++) {
         for (size_t i = 0; i < choice.size_count && choice.modes & 1u << mode; i++)
             add_group(&campaign, &choice, (enum mode)mode, choice.sizes[i]);
     }

@@ -6,19 +6,36 @@
 
 #include <stddef.h>
 
-/* The figures of an outcome. */
+static int always(const struct setup *setup)
+{
+    (void)setup;
+    return 1;
+}
+
+static int of_trips(const struct setup *setup)
+{
+    return setup->mode != THROUGHPUT;
+}
+
+static int of_calls(const struct setup *setup)
+{
+    return setup->count_calls;
+}
+
+/* The figures of an outcome, and the setups that have them. */
 static const struct figure {
     const char *name;
     size_t offset;
-    enum mode least_mode; /* THROUGHPUT: in both */
+    int (*present)(const struct setup *setup);
 } figures[] = {
-    {"messages_per_second", offsetof(struct outcome, per_second), THROUGHPUT},
-    {"cpu_ns_per_message", offsetof(struct outcome, cpu_ns), THROUGHPUT},
-    {"voluntary_switches_per_message", offsetof(struct outcome, switches), THROUGHPUT},
-    {"round_trip_p50_ns", offsetof(struct outcome, trip_ns[0]), ROUND_TRIP},
-    {"round_trip_p90_ns", offsetof(struct outcome, trip_ns[1]), ROUND_TRIP},
-    {"round_trip_p99_ns", offsetof(struct outcome, trip_ns[2]), ROUND_TRIP},
-    {"round_trip_p99_9_ns", offsetof(struct outcome, trip_ns[3]), ROUND_TRIP},
+    {"messages_per_second", offsetof(struct outcome, per_second), always},
+    {"cpu_ns_per_message", offsetof(struct outcome, cpu_ns), always},
+    {"voluntary_switches_per_message", offsetof(struct outcome, switches), always},
+    {"system_calls_per_message", offsetof(struct outcome, calls), of_calls},
+    {"trip_p50_ns", offsetof(struct outcome, trip_ns[0]), of_trips},
+    {"trip_p90_ns", offsetof(struct outcome, trip_ns[1]), of_trips},
+    {"trip_p99_ns", offsetof(struct outcome, trip_ns[2]), of_trips},
+    {"trip_p99_9_ns", offsetof(struct outcome, trip_ns[3]), of_trips},
 };
 
 enum { FIGURES = sizeof figures / sizeof figures[0] };
@@ -29,9 +46,11 @@ static void print_runs(const struct series *series, FILE *out)
         const struct outcome *run = &series->runs[i];
         fprintf(out, "%s\n      {\"canary_ns\": [%.1f, %.1f]", i > 0 ? "," : "", run->canary_ns[0],
                 run->canary_ns[1]);
-        for (size_t j = 0; j < FIGURES && figures[j].least_mode <= series->setup.mode; j++)
-            fprintf(out, ", \"%s\": %.6g", figures[j].name,
-                    *(const double *)(const void *)((const char *)run + figures[j].offset));
+        for (size_t j = 0; j < FIGURES; j++) {
+            const double *value = (const void *)((const char *)run + figures[j].offset);
+            if (figures[j].present(&series->setup))
+                fprintf(out, ", \"%s\": %.6g", figures[j].name, *value);
+        }
         fputc('}', out);
     }
 }
@@ -40,13 +59,19 @@ static void print_series(const struct campaign *campaign, const struct series *s
 {
     const struct setup *setup = &series->setup;
 
-    fprintf(out,
-            "  {\"mode\": \"%s\", \"transport\": \"%s\", \"size\": %zu, \"senders\": %u, \"receivers\": %u, "
-            "\"pinned\": %s,\n   \"canary_ns\": %.1f, \"disturbed\": %u",
-            setup->mode == THROUGHPUT ? "throughput" : "round_trip", setup->transport->name,
-            setup->shape.size, setup->shape.senders, setup->shape.receivers, setup->pinned ? "true" : "false",
-            campaign->distance_ns[series->group], series->disturbed);
-    for (size_t i = 0; i < FIGURES && figures[i].least_mode <= setup->mode; i++) {
+    fprintf(
+        out,
+        "  {\"mode\": \"%s\", \"transport\": \"%s\", \"waits\": \"%s\", \"in_process\": %s, \"batch\": %u,\n"
+        "   \"size\": %zu, \"senders\": %u, \"receivers\": %u, \"pinned\": %s,\n"
+        "   \"canary_ns\": %.1f, \"disturbed\": %u",
+        mode_names[setup->mode], setup->transport->name,
+        setup->transport->waits == SPINS ? "spinning" : "sleeping",
+        setup->transport->in_process ? "true" : "false", batch_of(setup->transport, setup->shape.size),
+        setup->shape.size, setup->shape.senders, setup->shape.receivers, setup->pinned ? "true" : "false",
+        campaign->distance_ns[series->group], series->disturbed);
+    for (size_t i = 0; i < FIGURES; i++) {
+        if (!figures[i].present(setup))
+            continue;
         struct spread spread = campaign_spread(campaign, series, figures[i].offset);
         fprintf(out, ",\n   \"%s\": {\"median\": %.6g, \"min\": %.6g, \"max\": %.6g, \"runs\": %zu}",
                 figures[i].name, spread.median, spread.least, spread.most, spread.count);

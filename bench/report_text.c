@@ -54,10 +54,11 @@ static void print_ratio(const struct campaign *campaign, const struct series *se
 
 static void print_costs(const struct campaign *campaign, const struct series *series, FILE *out)
 {
-    fprintf(out, " %8.0f %8.4f %4zu",
-            campaign_spread(campaign, series, offsetof(struct outcome, cpu_ns)).median,
-            campaign_spread(campaign, series, offsetof(struct outcome, switches)).median,
-            campaign_spread(campaign, series, offsetof(struct outcome, per_second)).count);
+    fprintf(out, " %8.0f %8.4f", campaign_spread(campaign, series, offsetof(struct outcome, cpu_ns)).median,
+            campaign_spread(campaign, series, offsetof(struct outcome, switches)).median);
+    if (series->setup.count_calls)
+        fprintf(out, " %8.4f", campaign_spread(campaign, series, offsetof(struct outcome, calls)).median);
+    fprintf(out, " %4zu", campaign_spread(campaign, series, offsetof(struct outcome, per_second)).count);
     fprintf(out, series->disturbed > 0 ? " (+%u disturbed)\n" : "\n", series->disturbed);
 }
 
@@ -66,18 +67,18 @@ static void print_throughput(const struct campaign *campaign, const struct serie
     struct spread rate = campaign_spread(campaign, series, offsetof(struct outcome, per_second));
     char text[4][16];
 
-    fprintf(out, "  %-10s %8s %8s %8s %8s", series->setup.transport->name, scaled(rate.median, text[0]),
+    fprintf(out, "  %-12s %8s %8s %8s %8s", series->setup.transport->name, scaled(rate.median, text[0]),
             scaled(rate.least, text[1]), scaled(rate.most, text[2]),
             scaled(rate.median * (double)series->setup.shape.size, text[3]));
     print_ratio(campaign, series, offsetof(struct outcome, per_second), out);
     print_costs(campaign, series, out);
 }
 
-static void print_round_trip(const struct campaign *campaign, const struct series *series, FILE *out)
+static void print_trips(const struct campaign *campaign, const struct series *series, FILE *out)
 {
     struct spread p50 = campaign_spread(campaign, series, offsetof(struct outcome, trip_ns));
 
-    fprintf(out, "  %-10s %8.2f %8.2f %8.2f", series->setup.transport->name, p50.median / 1e3,
+    fprintf(out, "  %-12s %8.2f %8.2f %8.2f", series->setup.transport->name, p50.median / 1e3,
             p50.least / 1e3, p50.most / 1e3);
     for (size_t i = 1; i < PERCENTILES; i++) {
         size_t offset = offsetof(struct outcome, trip_ns) + i * sizeof(double);
@@ -87,22 +88,24 @@ static void print_round_trip(const struct campaign *campaign, const struct serie
     print_costs(campaign, series, out);
 }
 
+static const char *const titles[] = {"Throughput", "Round trip", "Waking a receiver"};
+
 static void print_head(const struct campaign *campaign, const struct series *series, FILE *out)
 {
     const struct setup *setup = &series->setup;
 
-    fprintf(out, "\n%s, ", setup->mode == THROUGHPUT ? "Throughput" : "Round trip");
+    fprintf(out, "\n%s, ", titles[setup->mode]);
     print_size(out, setup->shape.size);
     if (setup->shape.senders + setup->shape.receivers > 2)
         fprintf(out, ", %u senders, %u receivers", setup->shape.senders, setup->shape.receivers);
     fprintf(out, "%s; cache line there and back: %.0f ns\n", setup->pinned ? ", pinned" : "",
             campaign->distance_ns[series->group]);
     if (setup->mode == THROUGHPUT)
-        fprintf(out, "  %-10s %8s %8s %8s %8s %7s", "", "msg/s", "min", "max", "B/s", "x pipe");
+        fprintf(out, "  %-12s %8s %8s %8s %8s %7s", "", "msg/s", "min", "max", "B/s", "x pipe");
     else
-        fprintf(out, "  %-10s %8s %8s %8s %8s %8s %8s %7s", "", "p50 us", "min", "max", "p90", "p99", "p99.9",
+        fprintf(out, "  %-12s %8s %8s %8s %8s %8s %8s %7s", "", "p50 us", "min", "max", "p90", "p99", "p99.9",
                 "x pipe");
-    fprintf(out, " %8s %8s %4s\n", "CPU ns", "switches", "runs");
+    fprintf(out, " %8s %8s%s %4s\n", "CPU ns", "switches", setup->count_calls ? "    calls" : "", "runs");
 }
 
 void report_text(const struct campaign *campaign, FILE *out)
@@ -112,10 +115,10 @@ void report_text(const struct campaign *campaign, FILE *out)
         if (i == 0 || campaign->series[i - 1].group != series->group)
             print_head(campaign, series, out);
         if (campaign_spread(campaign, series, offsetof(struct outcome, per_second)).count == 0)
-            fprintf(out, "  %-10s no undisturbed run\n", series->setup.transport->name);
+            fprintf(out, "  %-12s no undisturbed run\n", series->setup.transport->name);
         else if (series->setup.mode == THROUGHPUT)
             print_throughput(campaign, series, out);
         else
-            print_round_trip(campaign, series, out);
+            print_trips(campaign, series, out);
     }
 }

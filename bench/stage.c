@@ -2,6 +2,7 @@
 /* The stage in shared memory, and the one who directs. */
 #include "stage.h"
 
+#include "calls.h"
 #include "transport.h"
 
 #include <shmchan.h>
@@ -40,15 +41,16 @@ void stage_note(struct log *log, enum phase phase, uint64_t messages)
     struct rusage usage;
 
     log->seen = phase;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-    getrusage(RUSAGE_SELF, &usage);
+    clock_gettime(log->by_thread ? CLOCK_THREAD_CPUTIME_ID : CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    getrusage(log->by_thread ? RUSAGE_THREAD : RUSAGE_SELF, &usage);
     reading->cpu_ns = (int64_t)cpu.tv_sec * 1000000000 + cpu.tv_nsec;
     reading->switches = (uint64_t)usage.ru_nvcsw;
+    reading->calls = log->counter != NOT_COUNTED ? calls_read(log->counter) : 0;
     reading->messages = messages;
     reading->time_ns = chan_now();
 }
 
-static void sleep_us(long us)
+void stage_sleep_us(long us)
 {
     struct timespec time = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
 
@@ -60,7 +62,7 @@ void stage_enter(struct stage *stage)
 {
     atomic_fetch_add(&stage->ready, 1);
     while (atomic_load(&stage->phase) == WAIT)
-        sleep_us(50);
+        stage_sleep_us(50);
 }
 
 void stage_direct(struct stage *stage, unsigned processes, unsigned window_ms)
@@ -69,11 +71,11 @@ void stage_direct(struct stage *stage, unsigned processes, unsigned window_ms)
         siginfo_t dead = {.si_pid = 0};
         if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid != 0)
             die("start", "a process has ended");
-        sleep_us(100);
+        stage_sleep_us(100);
     }
     atomic_store(&stage->phase, WARM_UP);
-    sleep_us(warm_up_ms * 1000L);
+    stage_sleep_us(warm_up_ms * 1000L);
     atomic_store(&stage->phase, MEASURE);
-    sleep_us(window_ms * 1000L);
+    stage_sleep_us(window_ms * 1000L);
     atomic_store(&stage->phase, STOP);
 }

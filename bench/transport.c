@@ -8,9 +8,14 @@
 #include <stdlib.h>
 
 const struct transport *const transports[] = {
-    &shmchan_copy,     &shmchan_batch,  &shmchan_gather,   &shmchan_view,
-    &stream_transport, &pipe_transport, &socket_transport, PEERS NULL,
+    &shmchan_copy,     &shmchan_spin,     &shmchan_sleep,  &shmchan_batch,    &shmchan_gather, &shmchan_view,
+    &shmchan_hand_off, &stream_transport, &pipe_transport, &socket_transport, PEERS NULL,
 };
+
+void *transport_attach(const struct transport *transport, void *link, enum side side)
+{
+    return transport->attach ? transport->attach(link, side) : link;
+}
 
 /* A batch beyond this no longer stays in the caches, and measures them. */
 static const size_t batch_bytes = 256 << 10;

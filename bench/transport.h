@@ -14,12 +14,18 @@ struct shape {
 
 enum side { SENDER, RECEIVER };
 
+/* What an end does that has to wait. */
+enum waits { SLEEPS, SPINS };
+
 /* Functions that cannot do what they are asked say why on stderr and exit: a benchmark that goes on after a
  * failure measures something else. */
 struct transport {
     const char *name;
     const char *what; /* for --help */
-    unsigned batch;   /* messages that one send() or recv() moves, at most */
+    enum waits waits;
+    unsigned batch;  /* messages that one send() or recv() moves, at most */
+    int in_process;  /* its ends are threads of one process */
+    int stamps_only; /* messages are handed over as they lie; only their stamps are written and read */
 
     int (*can)(const struct shape *shape); /* 1 if it can carry that */
 
@@ -27,7 +33,8 @@ struct transport {
     void *(*create)(const struct shape *shape);
     void (*destroy)(void *link);
 
-    /* In the process that uses it. Consumes the link. */
+    /* In the process that uses it. Consumes the link, which is the end itself if there is no attach(). In
+     * one process, as many ends are made of one link as the shape says. */
     void *(*attach)(void *link, enum side side);
     void (*detach)(void *end, enum side side);
 
@@ -42,11 +49,17 @@ extern const struct transport shmchan_copy;
 extern const struct transport shmchan_batch;
 extern const struct transport shmchan_gather;
 extern const struct transport shmchan_view;
+extern const struct transport shmchan_hand_off;
+extern const struct transport shmchan_spin;
+extern const struct transport shmchan_sleep;
 extern const struct transport stream_transport;
 extern const struct transport pipe_transport;
 extern const struct transport socket_transport;
 
 extern const struct transport *const transports[]; /* NULL-terminated */
+
+/* transport->attach(), if it has one. */
+void *transport_attach(const struct transport *transport, void *link, enum side side);
 
 /* How many messages of a batch transport go together: fewer when they are large. */
 unsigned batch_of(const struct transport *transport, size_t size);

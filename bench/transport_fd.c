@@ -51,10 +51,10 @@ void fd_detach(void *end, enum side side)
 unsigned fd_send(void *end, struct source *source)
 {
     const struct pair *pair = end;
+    const unsigned char *message = source_next(source);
 
-    payload_stamp(source->buffers, source->size, source->next++);
     for (size_t done = 0; done < source->size;) {
-        ssize_t n = write(pair->fds[SENDER], source->buffers + done, source->size - done);
+        ssize_t n = write(pair->fds[SENDER], message + done, source->size - done);
         if (n < 0)
             die("write", strerror(errno));
         done += (size_t)n;
@@ -74,6 +74,5 @@ unsigned fd_recv(void *end, struct sink *sink)
             return 0;
         done += (size_t)n;
     }
-    sink_take(sink, sink->buffers, sink->size);
-    return 1;
+    return sink_next(sink, sink->size);
 }

@@ -25,6 +25,7 @@ static void *create(const struct shape *shape)
 const struct transport pipe_transport = {
     .name = "pipe",
     .what = "write and read on a pipe",
+    .waits = SLEEPS,
     .batch = 1,
     .can = can,
     .create = create,

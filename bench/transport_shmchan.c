@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shmchan in its ways: a copy per call, 32 copies per call on the receiver's or on both sides, and in place. */
+/* shmchan in its ways: a copy per call (waiting as usual, spinning, sleeping at once), 32 copies per call on
+ * the receiver's or on both sides, in place. */
 #include "transport.h"
 
 #include <shmchan.h>
@@ -40,7 +41,7 @@ static void destroy(void *link)
     chan_close(link);
 }
 
-static void *attach(void *link, enum side side)
+static void *attach_with(void *link, enum side side, unsigned flags)
 {
     struct end *end = calloc(1, sizeof *end);
 
@@ -48,13 +49,23 @@ static void *attach(void *link, enum side side)
         die("attach", "out of memory");
     int error = chan_open_fd(chan_fd(link), 0, &end->ch);
     if (!error && side == SENDER)
-        error = chan_attach_sender(end->ch, 0, &end->tx);
+        error = chan_attach_sender(end->ch, flags, &end->tx);
     if (!error && side == RECEIVER)
-        error = chan_attach_receiver(end->ch, 0, &end->rx);
+        error = chan_attach_receiver(end->ch, flags, &end->rx);
     if (error)
         die("attach", chan_strerror(error));
     chan_close(link);
     return end;
+}
+
+static void *attach(void *link, enum side side)
+{
+    return attach_with(link, side, 0);
+}
+
+static void *attach_sleeper(void *link, enum side side)
+{
+    return attach_with(link, side, CHAN_NO_SPIN);
 }
 
 static void detach(void *handle, enum side side)
@@ -73,8 +84,7 @@ static unsigned send_copy(void *handle, struct source *source)
 {
     struct end *end = handle;
 
-    payload_stamp(source->buffers, source->size, source->next++);
-    int error = chan_send(end->tx, source->buffers, source->size);
+    int error = chan_send(end->tx, source_next(source), source->size);
     if (error)
         die("send", chan_strerror(error));
     return 1;
@@ -90,6 +100,42 @@ static unsigned recv_copy(void *handle, struct sink *sink)
         return 0;
     if (error)
         die("receive", chan_strerror(error));
+    sink_take(sink, sink->buffers, size);
+    return 1;
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static unsigned send_spinning(void *handle, struct source *source)
+{
+    struct end *end = handle;
+    const void *message = source_next(source);
+    int error;
+
+    while ((error = chan_try_send(end->tx, message, source->size)) == -EAGAIN)
+        relax();
+    if (error)
+        die("try to send", chan_strerror(error));
+    return 1;
+}
+
+static unsigned recv_spinning(void *handle, struct sink *sink)
+{
+    struct end *end = handle;
+    size_t size;
+    int error;
+
+    while ((error = chan_try_recv(end->rx, sink->buffers, sink->size, &size)) == -EAGAIN)
+        relax();
+    if (error == -EPIPE)
+        return 0;
+    if (error)
+        die("try to receive", chan_strerror(error));
     sink_take(sink, sink->buffers, size);
     return 1;
 }
@@ -132,21 +178,40 @@ static unsigned recv_batch(void *handle, struct sink *sink)
     return (unsigned)received;
 }
 
-/* The sender writes every byte of the message in place; the receiver looks at it there. */
-static unsigned send_loan(void *handle, struct source *source)
+/* The next message, reserved. */
+static struct chan_loan reserve(const struct end *end, const struct source *source)
 {
-    struct end *end = handle;
     struct chan_loan loan;
 
     int error = chan_reserve(end->tx, source->size, &loan);
     if (error)
         die("reserve", chan_strerror(error));
-    memcpy(loan.data, source->buffers, source->size);
-    payload_stamp(loan.data, source->size, source->next++);
-    error = chan_commit(end->tx, &loan, source->size);
+    return loan;
+}
+
+static unsigned commit(const struct end *end, struct source *source, struct chan_loan *loan)
+{
+    payload_stamp(loan->data, source->size, source->next++);
+    int error = chan_commit(end->tx, loan, source->size);
     if (error)
         die("commit", chan_strerror(error));
     return 1;
+}
+
+/* The sender writes every byte of the message in place; the receiver looks at it there. */
+static unsigned send_loan(void *handle, struct source *source)
+{
+    struct chan_loan loan = reserve(handle, source);
+
+    memcpy(loan.data, source->buffers, source->size);
+    return commit(handle, source, &loan);
+}
+
+static unsigned send_as_it_lies(void *handle, struct source *source)
+{
+    struct chan_loan loan = reserve(handle, source);
+
+    return commit(handle, source, &loan);
 }
 
 static unsigned recv_view(void *handle, struct sink *sink)
@@ -166,15 +231,35 @@ static unsigned recv_view(void *handle, struct sink *sink)
     return 1;
 }
 
+#define SHMCHAN_LINK .can = can_any, .create = create, .destroy = destroy, .detach = detach
+
 const struct transport shmchan_copy = {
     .name = "shmchan",
     .what = "chan_send and chan_recv",
     .batch = 1,
-    .can = can_any,
-    .create = create,
-    .destroy = destroy,
+    SHMCHAN_LINK,
     .attach = attach,
-    .detach = detach,
+    .send = send_copy,
+    .recv = recv_copy,
+};
+
+const struct transport shmchan_spin = {
+    .name = "spin",
+    .what = "chan_try_send and chan_try_recv, again and again",
+    .waits = SPINS,
+    .batch = 1,
+    SHMCHAN_LINK,
+    .attach = attach,
+    .send = send_spinning,
+    .recv = recv_spinning,
+};
+
+const struct transport shmchan_sleep = {
+    .name = "sleep",
+    .what = "chan_send and chan_recv, sleeping without spinning first",
+    .batch = 1,
+    SHMCHAN_LINK,
+    .attach = attach_sleeper,
     .send = send_copy,
     .recv = recv_copy,
 };
@@ -183,11 +268,8 @@ const struct transport shmchan_batch = {
     .name = "batch",
     .what = "chan_send_many and chan_recv_many, 32 at once",
     .batch = BATCH,
-    .can = can_any,
-    .create = create,
-    .destroy = destroy,
+    SHMCHAN_LINK,
     .attach = attach,
-    .detach = detach,
     .send = send_batch,
     .recv = recv_batch,
 };
@@ -196,11 +278,8 @@ const struct transport shmchan_gather = {
     .name = "gather",
     .what = "chan_send one by one, chan_recv_many 32 at once",
     .batch = BATCH,
-    .can = can_any,
-    .create = create,
-    .destroy = destroy,
+    SHMCHAN_LINK,
     .attach = attach,
-    .detach = detach,
     .send = send_copy,
     .recv = recv_batch,
 };
@@ -209,11 +288,19 @@ const struct transport shmchan_view = {
     .name = "view",
     .what = "written in place and read in place",
     .batch = 1,
-    .can = can_any,
-    .create = create,
-    .destroy = destroy,
+    SHMCHAN_LINK,
     .attach = attach,
-    .detach = detach,
     .send = send_loan,
+    .recv = recv_view,
+};
+
+const struct transport shmchan_hand_off = {
+    .name = "hand-off",
+    .what = "the same, but only the stamps at both ends are written and read",
+    .batch = 1,
+    .stamps_only = 1,
+    SHMCHAN_LINK,
+    .attach = attach,
+    .send = send_as_it_lies,
     .recv = recv_view,
 };

@@ -26,6 +26,7 @@ static void *create(const struct shape *shape)
 const struct transport socket_transport = {
     .name = "socket",
     .what = "write and read on a UNIX socket pair",
+    .waits = SLEEPS,
     .batch = 1,
     .can = can,
     .create = create,

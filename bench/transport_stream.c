@@ -56,8 +56,7 @@ static void detach(void *end, enum side side)
 
 static unsigned send(void *tx, struct source *source)
 {
-    payload_stamp(source->buffers, source->size, source->next++);
-    ssize_t written = chan_write(tx, source->buffers, source->size);
+    ssize_t written = chan_write(tx, source_next(source), source->size);
     if (written != (ssize_t)source->size)
         die("write", chan_strerror((int)written));
     return 1;
@@ -73,8 +72,7 @@ static unsigned recv(void *rx, struct sink *sink)
             return 0;
         done += (size_t)got;
     }
-    sink_take(sink, sink->buffers, sink->size);
-    return 1;
+    return sink_next(sink, sink->size);
 }
 
 const struct transport stream_transport = {

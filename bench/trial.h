@@ -5,7 +5,9 @@
 
 #include "transport.h"
 
-enum mode { THROUGHPUT, ROUND_TRIP };
+enum mode { THROUGHPUT, ROUND_TRIP, WAKE_UP };
+
+extern const char *const mode_names[]; /* by enum mode */
 
 enum { PERCENTILES = 4 };
 extern const double percentiles[PERCENTILES]; /* 50, 90, 99, 99.9 */
@@ -16,15 +18,18 @@ struct setup {
     const struct transport *transport;
     struct shape shape; /* of each link; a round trip has two */
     int pinned;         /* senders and receivers on alternate processors */
+    int count_calls;    /* system calls; times are not comparable then */
     unsigned window_ms;
 };
 
-/* What came out. A message of a round trip is one of its two. */
+/* What came out. A message of a round trip is one of its two. A trip is a round trip, or the way to a
+ * receiver that has to be woken. */
 struct outcome {
     double per_second; /* messages */
     double trip_ns[PERCENTILES];
     double cpu_ns;       /* of all processes, per message */
     double switches;     /* voluntary context switches of all processes, per message */
+    double calls;        /* system calls of all processes, per message */
     double canary_ns[2]; /* before and after */
 };
 

@@ -27,13 +27,12 @@ struct sending {
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
 struct receiving {
     struct chan_receiver *rx;
-    uint64_t limit;           /* largest message to be taken */
-    struct message message;   /* the size also of one that was over the limit */
-    uint32_t hold;            /* where the message is */
-    uint32_t *unannounced;    /* NULL: wake a sender at once; else count the places it is not told of yet */
-    const struct cursor *end; /* NULL, or: only messages before it */
-    bool waits;               /* rendezvous: it may be demanded */
-    uint32_t ticket;          /* rendezvous: when the call began */
+    uint64_t limit;         /* largest message to be taken */
+    struct message message; /* the size also of one that was over the limit */
+    uint32_t hold;          /* where the message is */
+    uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
+    bool waits;             /* rendezvous: it may be demanded */
+    uint32_t ticket;        /* rendezvous: when the call began */
 };
 
 /* Of a look at a channel: words that change whenever what is ready does. */

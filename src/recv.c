@@ -54,7 +54,8 @@ void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
     *unannounced = 0;
 }
 
-static int take_from_ring(struct receiving *op)
+/* `end`: NULL, or only what was sent before that position. */
+static inline int take_until(struct receiving *op, const struct cursor *end)
 {
     struct handle *h = &op->rx->handle;
     struct held spare;
@@ -67,8 +68,8 @@ static int take_from_ring(struct receiving *op)
     bool heads_a_batch = !op->unannounced || !*op->unannounced;
     if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_message(&h->endpoint.party))
         chan__event_wake(event, senders_to_wake(s, 1));
-    result = op->end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *op->end, &op->message)
-                     : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
+    result = end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *end, &op->message)
+                 : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
     if (result)
         return result;
     if (op->unannounced)
@@ -81,6 +82,11 @@ static int take_from_ring(struct receiving *op)
 static int look_into_ring(struct receiving *op)
 {
     return chan__ring_has_message(&op->rx->handle.endpoint.party);
+}
+
+static int take_from_ring(struct receiving *op)
+{
+    return take_until(op, NULL);
 }
 
 /* Nothing is queued: has it ended, or is there only nothing yet? `again` repeats what found nothing. */
@@ -135,7 +141,7 @@ int chan__attempt(struct receiving *op, int (*take)(struct receiving *op))
 }
 
 /* The message of a taken hold; counts the delivery. NULL: the segment is corrupt, the message is dropped. */
-static const unsigned char *delivered(struct receiving *op)
+static inline const unsigned char *delivered(struct receiving *op)
 {
     const struct message *m = &op->message;
     bool sound = m->size <= segment_of(op->rx)->g.message_size && m->size <= op->limit;
@@ -148,7 +154,7 @@ static const unsigned char *delivered(struct receiving *op)
 }
 
 /* Acknowledge first, free afterwards: a message that can still come back must keep its memory. */
-static void finish(struct receiving *op)
+static inline void finish(struct receiving *op)
 {
     struct chan *ch = op->rx->handle.chan;
     struct segment *s = &ch->segment;
@@ -318,25 +324,32 @@ int chan__look(struct receiving *op, int (*into)(struct receiving *))
 /* Draining: what is given back first, without waiting, then what the ring had at one moment. */
 struct draining {
     struct receiving op;
+    struct cursor end;
     struct iovec *messages;
     size_t count, taken;
     uint32_t unannounced, deliveries;
 };
 
-static int attempt_given_back(struct receiving *op)
+static int attempt_given_back(struct draining *d)
 {
+    struct receiving *op = &d->op;
     return chan__orphans_maybe(segment_of(op->rx))
                ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message)
                : -EAGAIN;
 }
 
-static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
+static int attempt_queued(struct draining *d)
+{
+    return take_until(&d->op, &d->end);
+}
+
+OUT_OF_LINE static int drain_one(struct draining *d, int (*attempt)(struct draining *d))
 {
     struct iovec *message = &d->messages[d->taken];
     if (!message->iov_base && message->iov_len)
         return -EINVAL;
     d->op.limit = message->iov_len;
-    int result = attempt(&d->op);
+    int result = attempt(d);
     if (!result && !copy_out(&d->op, message->iov_base))
         result = -EBADMSG;
     if (!result || (result == -EMSGSIZE && !d->taken))
@@ -349,7 +362,7 @@ static int drain_one(struct draining *d, int (*attempt)(struct receiving *op))
     return result;
 }
 
-static int drain_from(struct draining *d, int (*attempt)(struct receiving *op))
+static int drain_from(struct draining *d, int (*attempt)(struct draining *d))
 {
     int result = 0;
     while (!result && d->taken < d->count && d->taken < SSIZE_MAX)
@@ -368,17 +381,14 @@ static int is_over(const struct chan_receiver *rx)
 static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
 {
     struct draining d = {.op = {.rx = rx}, .messages = messages, .count = count};
-    struct cursor end;
     d.op.unannounced = &d.unannounced;
     int over = is_over(rx);
     int result = over < 0 ? over : drain_from(&d, attempt_given_back);
     bool has_ring = segment_of(rx)->g.messages != 0;
     if (!result && has_ring)
-        result = chan__ring_tail(segment_of(rx), &end);
-    if (!result && has_ring) {
-        d.op.end = &end;
-        result = drain_from(&d, take_from_ring);
-    }
+        result = chan__ring_tail(segment_of(rx), &d.end);
+    if (!result && has_ring)
+        result = drain_from(&d, attempt_queued);
     chan__recv_announce(rx, &d.unannounced);
     if (d.taken) {
         rx->deliveries = d.deliveries;
@@ -407,9 +417,7 @@ ssize_t chan_drain(struct chan_receiver *rx, struct iovec *messages, size_t coun
 static int attempt_view(void *operation)
 {
     struct receiving *op = operation;
-    struct handle *h = &op->rx->handle;
-    const struct segment *s = segment_of(op->rx);
-    if ((uint32_t)__builtin_popcountll(h->open) < s->g.holds)
+    if (!chan__all_holds_open(&op->rx->handle))
         return attempt_take(op);
     int result = chan__look(op, look_into_ring);
     return result ? result : -ENOBUFS;

@@ -30,7 +30,7 @@ static int check_open(struct chan_sender *tx)
     return -EPIPE;
 }
 
-static int claim(struct sending *op)
+OUT_OF_LINE static int claim(struct sending *op)
 {
     return chan__arena_claim(segment_of(op->tx), op->spare.number, op->size, &op->tx->arena_hint);
 }
@@ -48,7 +48,7 @@ OUT_OF_LINE static int make_room_and_claim(struct sending *op)
     return result;
 }
 
-static int get_memory(struct sending *op)
+static inline int get_memory(struct sending *op)
 {
     const struct segment *s = segment_of(op->tx);
     if (op->size <= s->g.inline_size) {
@@ -83,7 +83,7 @@ static bool heads_a_batch(const struct sending *op)
     return !op->batch || !op->batch->unannounced;
 }
 
-static uint64_t sending_time(struct sending *op)
+static inline uint64_t sending_time(struct sending *op)
 {
     if (!op->batch)
         return coarse_now();
@@ -93,7 +93,7 @@ static uint64_t sending_time(struct sending *op)
 }
 
 /* What goes with every message, written while the block is still private. */
-static int describe(struct sending *op)
+static inline int describe(struct sending *op)
 {
     struct seg_block *block = op->spare.block;
     unsigned char *payload = chan__payload(segment_of(op->tx), block, op->size);
@@ -323,7 +323,7 @@ static int open_loan(struct chan_sender *tx, size_t size, struct chan_loan *loan
     struct sending op = {.tx = tx, .size = size};
     if (size > s->g.message_size)
         return -EMSGSIZE;
-    if ((uint32_t)__builtin_popcountll(tx->handle.open) >= s->g.holds)
+    if (chan__all_holds_open(&tx->handle))
         return -ENOBUFS;
     int result = chan__handle_spare(&tx->handle, &op.spare);
     if (!result)

@@ -4,13 +4,10 @@
 #include <cstring>
 
 extern "C" {
-#include "roll.h"
+#include "link.h"
 }
 
 #include <boost/interprocess/ipc/message_queue.hpp>
-
-#include <string>
-#include <unistd.h>
 
 namespace
 {
@@ -19,8 +16,8 @@ using boost::interprocess::create_only;
 using boost::interprocess::message_queue;
 
 struct end {
-    message_queue queue; /* its mapping is shared with the processes forked later */
-    struct roll *roll;
+    struct link link;
+    message_queue *queue; /* its mapping is shared with the processes forked later */
 };
 
 int can(const struct shape *)
@@ -30,35 +27,27 @@ int can(const struct shape *)
 
 void *create(const struct shape *shape)
 {
-    const std::string name = "chanbench-" + std::to_string(getpid());
+    auto *link = static_cast<end *>(link_new(shape, sizeof(end), 0));
 
     try {
-        auto *link =
-            new end{{create_only, name.c_str(), depth_of(shape->size), shape->size}, roll_new(shape, 0)};
-        message_queue::remove(name.c_str());
+        link->queue = new message_queue{create_only, link->link.name, depth_of(shape->size), shape->size};
+        message_queue::remove(link->link.name);
         return link;
     } catch (const std::exception &e) {
         die("create message_queue", e.what());
     }
 }
 
-void destroy(void *handle)
+void destroy(void *link)
 {
-    auto *link = static_cast<end *>(handle);
-
-    roll_free(link->roll);
-    delete link;
+    delete static_cast<end *>(link)->queue;
+    link_free(link);
 }
 
-void *attach(void *link, enum side)
-{
-    return link;
-}
-
-void send_bytes(end *end, const void *message, size_t size)
+void send_bytes(void *handle, const void *message, size_t size)
 {
     try {
-        end->queue.send(message, size, 0);
+        static_cast<end *>(handle)->queue->send(message, size, 0);
     } catch (const std::exception &e) {
         die("message_queue::send", e.what());
     }
@@ -66,19 +55,14 @@ void send_bytes(end *end, const void *message, size_t size)
 
 void detach(void *handle, enum side side)
 {
-    auto *link = static_cast<end *>(handle);
-
-    if (side == SENDER) {
-        for (unsigned left = roll_leave(link->roll); left > 0; left--)
-            send_bytes(link, "", 0);
-    }
-    destroy(link);
+    if (side == SENDER)
+        link_leave(handle, send_bytes);
+    destroy(handle);
 }
 
 unsigned send_one(void *handle, struct source *source)
 {
-    payload_stamp(source->buffers, source->size, source->next++);
-    send_bytes(static_cast<end *>(handle), source->buffers, source->size);
+    send_bytes(handle, source_next(source), source->size);
     return 1;
 }
 
@@ -88,14 +72,11 @@ unsigned recv_one(void *handle, struct sink *sink)
     unsigned priority;
 
     try {
-        static_cast<end *>(handle)->queue.receive(sink->buffers, sink->size, size, priority);
+        static_cast<end *>(handle)->queue->receive(sink->buffers, sink->size, size, priority);
     } catch (const std::exception &e) {
         die("message_queue::receive", e.what());
     }
-    if (size == 0)
-        return 0;
-    sink_take(sink, sink->buffers, size);
-    return 1;
+    return sink_next(sink, size);
 }
 
 } // namespace
@@ -103,11 +84,11 @@ unsigned recv_one(void *handle, struct sink *sink)
 extern "C" const struct transport boost_transport = {
     .name = "boost",
     .what = "send and receive on a boost::interprocess::message_queue",
+    .waits = SLEEPS,
     .batch = 1,
     .can = can,
     .create = create,
     .destroy = destroy,
-    .attach = attach,
     .detach = detach,
     .send = send_one,
     .recv = recv_one,

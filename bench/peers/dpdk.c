@@ -2,7 +2,7 @@
 /* DPDK's ring on memory of its user's, without the rest of DPDK: slots of whole cache lines; all sides spin.
  *
  * Many senders or receivers use its mode RTS, the one that stands their being preempted best. */
-#include "roll.h"
+#include "link.h"
 
 #include <rte_pause.h>
 #include <rte_ring.h>
@@ -22,34 +22,23 @@ static void *create(const struct shape *shape)
     unsigned flags = (shape->senders == 1 ? RING_F_SP_ENQ : RING_F_MP_RTS_ENQ) |
                      (shape->receivers == 1 ? RING_F_SC_DEQ : RING_F_MC_RTS_DEQ);
     ssize_t bytes = rte_ring_get_memsize_elem((unsigned)payload_stride(shape->size), depth);
-    struct roll *roll = roll_new(shape, (size_t)bytes);
+    void *link = link_new(shape, sizeof(struct link), (size_t)bytes);
 
-    if (rte_ring_init(roll_room(roll), "chanbench", depth, flags) != 0)
+    if (rte_ring_init(link_room(link), "chanbench", depth, flags) != 0)
         die("rte_ring_init", "refused");
-    return roll;
-}
-
-static void destroy(void *link)
-{
-    roll_free(link);
-}
-
-static void *attach(void *link, enum side side)
-{
-    (void)side;
     return link;
 }
 
 static void detach(void *end, enum side side)
 {
     if (side == SENDER)
-        roll_leave(end);
-    roll_free(end);
+        link_leave_silently(end);
+    link_free(end);
 }
 
 static unsigned send_burst(void *end, struct source *source, unsigned count)
 {
-    struct rte_ring *ring = roll_room(end);
+    struct rte_ring *ring = link_room(end);
     unsigned size = (unsigned)payload_stride(source->size);
     unsigned sent;
 
@@ -63,12 +52,12 @@ static unsigned send_burst(void *end, struct source *source, unsigned count)
 
 static unsigned recv_burst(void *end, struct sink *sink, unsigned count)
 {
-    struct rte_ring *ring = roll_room(end);
+    struct rte_ring *ring = link_room(end);
     unsigned size = (unsigned)payload_stride(sink->size);
     unsigned received;
 
     while ((received = rte_ring_dequeue_burst_elem(ring, sink->buffers, size, count, NULL)) == 0) {
-        if (roll_over(end) && rte_ring_empty(ring))
+        if (link_over(end) && rte_ring_empty(ring))
             return 0;
         rte_pause();
     }
@@ -100,11 +89,11 @@ static unsigned recv_batch(void *end, struct sink *sink)
 const struct transport dpdk_transport = {
     .name = "dpdk",
     .what = "DPDK's rte_ring, spinning",
+    .waits = SPINS,
     .batch = 1,
     .can = can,
     .create = create,
-    .destroy = destroy,
-    .attach = attach,
+    .destroy = link_free,
     .detach = detach,
     .send = send_one,
     .recv = recv_one,
@@ -113,11 +102,11 @@ const struct transport dpdk_transport = {
 const struct transport dpdk_batch_transport = {
     .name = "dpdk-batch",
     .what = "the same, 32 at once",
+    .waits = SPINS,
     .batch = BATCH,
     .can = can,
     .create = create,
-    .destroy = destroy,
-    .attach = attach,
+    .destroy = link_free,
     .detach = detach,
     .send = send_batch,
     .recv = recv_batch,

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A POSIX message queue, as deep and wide as the system lets everybody have one. */
-#include "roll.h"
+#include "link.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-struct link {
+struct end {
+    struct link link;
     mqd_t queue;
-    struct roll *roll;
 };
 
 /* root may exceed it; programs that others are to run may not count on that. */
@@ -28,17 +26,17 @@ static long limit(const char *path)
     return value;
 }
 
-static mqd_t open_queue(size_t size)
+static mqd_t open_queue(const char *name, size_t size)
 {
     long most = limit("/proc/sys/fs/mqueue/msg_max");
     long wanted = depth_of(size);
     struct mq_attr attr = {.mq_maxmsg = wanted < most ? wanted : most, .mq_msgsize = (long)size};
-    char name[64];
+    char path[64];
 
-    snprintf(name, sizeof name, "/chanbench-%ld", (long)getpid());
-    mqd_t queue = mq_open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600, &attr);
+    snprintf(path, sizeof path, "/%s", name);
+    mqd_t queue = mq_open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600, &attr);
     if (queue != (mqd_t)-1)
-        mq_unlink(name);
+        mq_unlink(path);
     return queue;
 }
 
@@ -51,89 +49,75 @@ static int can(const struct shape *shape)
                 shape->size, most);
         return 0;
     }
-    mqd_t queue = open_queue(shape->size);
-    if (queue == (mqd_t)-1) {
+    struct end *end = link_new(shape, sizeof *end, 0);
+    end->queue = open_queue(end->link.name, shape->size);
+    if (end->queue == (mqd_t)-1)
         fprintf(stderr, "chanbench: mq: no queue of messages of %zu bytes: %s (fs.mqueue, ulimit -q)\n",
                 shape->size, strerror(errno));
-        return 0;
-    }
-    mq_close(queue);
-    return 1;
+    int possible = end->queue != (mqd_t)-1;
+    if (possible)
+        mq_close(end->queue);
+    link_free(end);
+    return possible;
 }
 
 static void *create(const struct shape *shape)
 {
-    struct link *link = malloc(sizeof *link);
+    struct end *end = link_new(shape, sizeof *end, 0);
 
-    if (!link)
-        die("create link", "out of memory");
-    link->queue = open_queue(shape->size);
-    if (link->queue == (mqd_t)-1)
+    end->queue = open_queue(end->link.name, shape->size);
+    if (end->queue == (mqd_t)-1)
         die("mq_open", strerror(errno));
-    link->roll = roll_new(shape, 0);
-    return link;
+    return end;
 }
 
-static void destroy(void *handle)
+static void destroy(void *link)
 {
-    struct link *link = handle;
+    struct end *end = link;
 
-    mq_close(link->queue);
-    roll_free(link->roll);
-    free(link);
+    mq_close(end->queue);
+    link_free(end);
 }
 
-static void *attach(void *link, enum side side)
+static void send_bytes(void *handle, const void *message, size_t size)
 {
-    (void)side;
-    return link;
-}
+    const struct end *end = handle;
 
-static void send_bytes(const struct link *link, const void *message, size_t size)
-{
-    if (mq_send(link->queue, message, size, 0) != 0)
+    if (mq_send(end->queue, message, size, 0) != 0)
         die("mq_send", strerror(errno));
 }
 
 static void detach(void *end, enum side side)
 {
-    struct link *link = end;
-
-    if (side == SENDER) {
-        for (unsigned left = roll_leave(link->roll); left > 0; left--)
-            send_bytes(link, "", 0);
-    }
-    destroy(link);
+    if (side == SENDER)
+        link_leave(end, send_bytes);
+    destroy(end);
 }
 
 static unsigned send_one(void *end, struct source *source)
 {
-    payload_stamp(source->buffers, source->size, source->next++);
-    send_bytes(end, source->buffers, source->size);
+    send_bytes(end, source_next(source), source->size);
     return 1;
 }
 
-static unsigned recv_one(void *end, struct sink *sink)
+static unsigned recv_one(void *handle, struct sink *sink)
 {
-    const struct link *link = end;
-    ssize_t size = mq_receive(link->queue, (char *)sink->buffers, sink->size, NULL);
+    const struct end *end = handle;
+    ssize_t size = mq_receive(end->queue, (char *)sink->buffers, sink->size, NULL);
 
     if (size < 0)
         die("mq_receive", strerror(errno));
-    if (size == 0)
-        return 0;
-    sink_take(sink, sink->buffers, (size_t)size);
-    return 1;
+    return sink_next(sink, (size_t)size);
 }
 
 const struct transport mq_transport = {
     .name = "mq",
     .what = "mq_send and mq_receive on a POSIX message queue",
+    .waits = SLEEPS,
     .batch = 1,
     .can = can,
     .create = create,
     .destroy = destroy,
-    .attach = attach,
     .detach = detach,
     .send = send_one,
     .recv = recv_one,

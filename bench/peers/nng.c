@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nng: push0 to pull0 over a UNIX socket, threads on each side, 1024 messages deep at the sender. */
-#include "roll.h"
+#include "link.h"
 
 #include <nng/nng.h>
 #include <nng/protocol/pipeline0/pull.h>
 #include <nng/protocol/pipeline0/push.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 struct end {
-    char address[64]; /* in the abstract namespace: no file */
-    struct roll *roll;
+    struct link link;
     nng_socket socket; /* with threads, hence made in the process that uses it */
 };
 
@@ -24,22 +22,7 @@ static int can(const struct shape *shape)
 
 static void *create(const struct shape *shape)
 {
-    static unsigned number;
-    struct end *end = calloc(1, sizeof *end);
-
-    if (!end)
-        die("create link", "out of memory");
-    snprintf(end->address, sizeof end->address, "abstract://chanbench-%ld-%u", (long)getpid(), number++);
-    end->roll = roll_new(shape, 0);
-    return end;
-}
-
-static void destroy(void *handle)
-{
-    struct end *end = handle;
-
-    roll_free(end->roll);
-    free(end);
+    return link_new(shape, sizeof(struct end), 0);
 }
 
 static void must(const char *what, int error)
@@ -48,48 +31,47 @@ static void must(const char *what, int error)
         die(what, nng_strerror(error));
 }
 
-static void *attach(void *handle, enum side side)
+static void *attach(void *link, enum side side)
 {
-    struct end *end = handle;
+    struct end *end = link;
+    char address[64]; /* in the abstract namespace: no file */
     int error;
 
+    snprintf(address, sizeof address, "abstract://%s", end->link.name);
     if (side == RECEIVER) {
         must("nng_pull0_open", nng_pull0_open(&end->socket));
         must("nng_socket_set_size", nng_socket_set_size(end->socket, NNG_OPT_RECVMAXSZ, 0)); /* any size */
-        must("nng_listen", nng_listen(end->socket, end->address, NULL, 0));
+        must("nng_listen", nng_listen(end->socket, address, NULL, 0));
         return end;
     }
     must("nng_push0_open", nng_push0_open(&end->socket));
     must("nng_socket_set_int", nng_socket_set_int(end->socket, NNG_OPT_SENDBUF, 1024));
-    while ((error = nng_dial(end->socket, end->address, NULL, 0)) == NNG_ECONNREFUSED)
+    while ((error = nng_dial(end->socket, address, NULL, 0)) == NNG_ECONNREFUSED)
         usleep(1000); /* the receiver is not there yet */
     must("nng_dial", error);
     return end;
 }
 
-static void send_bytes(const struct end *end, const void *message, size_t size)
+static void send_bytes(void *handle, const void *message, size_t size)
 {
+    const struct end *end = handle;
+
     must("nng_send", nng_send(end->socket, (void *)message, size, 0)); /* copies it */
 }
 
-/* Each sender says that it has come to its end: between connections there is no order. And it closes only
- * when all have been heard, so that nothing depends on how long a closed socket goes on writing. */
 static void detach(void *handle, enum side side)
 {
     struct end *end = handle;
 
-    if (side == SENDER) {
-        send_bytes(end, "", 0);
-        roll_wait(end->roll);
-    }
+    if (side == SENDER)
+        link_leave_alone(end, send_bytes);
     nng_close(end->socket);
-    destroy(end);
+    link_free(end);
 }
 
 static unsigned send_one(void *end, struct source *source)
 {
-    payload_stamp(source->buffers, source->size, source->next++);
-    send_bytes(end, source->buffers, source->size);
+    send_bytes(end, source_next(source), source->size);
     return 1;
 }
 
@@ -100,22 +82,19 @@ static unsigned recv_one(void *handle, struct sink *sink)
     for (;;) {
         size_t size = sink->size;
         must("nng_recv", nng_recv(end->socket, sink->buffers, &size, 0));
-        if (size > 0) {
-            sink_take(sink, sink->buffers, size);
-            return 1;
-        }
-        if (roll_leave(end->roll) > 0)
-            return 0;
+        if (size > 0 || link_cross_off(end))
+            return sink_next(sink, size);
     }
 }
 
 const struct transport nng_transport = {
     .name = "nng",
     .what = "nng, push0 and pull0 over a UNIX socket, one receiver",
+    .waits = SLEEPS,
     .batch = 1,
     .can = can,
     .create = create,
-    .destroy = destroy,
+    .destroy = link_free,
     .attach = attach,
     .detach = detach,
     .send = send_one,

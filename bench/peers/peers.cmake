@@ -3,7 +3,7 @@
 include(CheckIncludeFile)
 include(CheckLanguage)
 
-target_sources(chanbench PRIVATE peers/roll.c)
+target_sources(chanbench PRIVATE peers/link.c)
 
 # If FOUND, adds peers/SOURCE, which defines NAME_transport for each of NAMES, and links with the libraries
 # that follow.
@@ -32,6 +32,7 @@ if(CMAKE_CXX_COMPILER)
     set_target_properties(chanbench PROPERTIES CXX_STANDARD 20)
 endif()
 bench_peer(boost "g++ or libboost-dev" boost.cpp SHMCHAN_BOOST)
+set_source_files_properties(peers/boost.cpp PROPERTIES COMPILE_OPTIONS -Wno-missing-field-initializers)
 
 find_path(SHMCHAN_CK ck_ring.h)
 bench_peer(ck libck-dev ck.c SHMCHAN_CK)
@@ -55,3 +56,34 @@ bench_peer(zmq libzmq3-dev zmq.c SHMCHAN_ZMQ zmq)
 
 find_path(SHMCHAN_NNG nng/nng.h)
 bench_peer(nng libnng-dev nng.c SHMCHAN_NNG nng)
+
+find_package(iceoryx_binding_c CONFIG QUIET)
+find_program(SHMCHAN_ROUDI iox-roudi)
+if(iceoryx_binding_c_FOUND AND SHMCHAN_ROUDI)
+    set(SHMCHAN_ICEORYX ON)
+    target_sources(chanbench PRIVATE peers/iceoryx_roudi.c)
+endif()
+bench_peer("iceoryx;iceoryx_hand_off" "iceoryx or libiceoryx-binding-c-dev" iceoryx.c SHMCHAN_ICEORYX
+    iceoryx_binding_c::iceoryx_binding_c)
+
+# Rust's channels, built by cargo from the sources that Debian's packages install.
+set(registry /usr/share/cargo/registry)
+find_program(SHMCHAN_CARGO cargo)
+file(GLOB SHMCHAN_CRATES "${registry}/crossbeam-channel-0.5*" "${registry}/flume-0.10*" "${registry}/tokio-1.*")
+list(LENGTH SHMCHAN_CRATES crates)
+if(SHMCHAN_CARGO AND crates EQUAL 3)
+    set(SHMCHAN_RUST ON)
+    set(rust "${CMAKE_CURRENT_BINARY_DIR}/rust")
+    configure_file(peers/Cargo.toml.in "${rust}/Cargo.toml" @ONLY)
+    add_custom_command(OUTPUT "${rust}/target/release/librust_channels.a"
+        COMMAND "${SHMCHAN_CARGO}" build --quiet --release --offline
+            --config "source.crates-io.replace-with='debian'"
+            --config "source.debian.directory='${registry}'"
+        DEPENDS peers/rust.rs "${rust}/Cargo.toml"
+        WORKING_DIRECTORY "${rust}" VERBATIM)
+    add_custom_target(rust_channels DEPENDS "${rust}/target/release/librust_channels.a")
+    add_dependencies(chanbench rust_channels)
+endif()
+bench_peer("std;crossbeam;flume;tokio"
+    "cargo, librust-crossbeam-channel-dev, librust-flume-dev or librust-tokio-dev"
+    rust.c SHMCHAN_RUST "${rust}/target/release/librust_channels.a" Threads::Threads ${CMAKE_DL_LIBS} m)

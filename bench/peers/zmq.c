@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ZeroMQ: PUSH to PULL over ipc://, an I/O thread on each side, 1000 messages deep on each. */
-#include "roll.h"
+#include "link.h"
 
 #include <zmq.h>
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 struct end {
-    char address[64]; /* in the abstract namespace: no file */
-    struct roll *roll;
+    struct link link;
     void *context; /* with threads, hence made in the process that uses it */
     void *socket;
 };
@@ -24,64 +21,48 @@ static int can(const struct shape *shape)
 
 static void *create(const struct shape *shape)
 {
-    static unsigned number;
-    struct end *end = calloc(1, sizeof *end);
-
-    if (!end)
-        die("create link", "out of memory");
-    snprintf(end->address, sizeof end->address, "ipc://@chanbench-%ld-%u", (long)getpid(), number++);
-    end->roll = roll_new(shape, 0);
-    return end;
+    return link_new(shape, sizeof(struct end), 0);
 }
 
-static void destroy(void *handle)
+static void *attach(void *link, enum side side)
 {
-    struct end *end = handle;
-
-    roll_free(end->roll);
-    free(end);
-}
-
-static void *attach(void *handle, enum side side)
-{
-    struct end *end = handle;
+    struct end *end = link;
     int again_ms = 1; /* the receiver may not be there yet */
+    char address[64]; /* in the abstract namespace: no file */
 
+    snprintf(address, sizeof address, "ipc://@%s", end->link.name);
     end->context = zmq_ctx_new();
     end->socket = zmq_socket(end->context, side == SENDER ? ZMQ_PUSH : ZMQ_PULL);
     if (!end->socket)
         die("zmq_socket", zmq_strerror(errno));
     zmq_setsockopt(end->socket, ZMQ_RECONNECT_IVL, &again_ms, sizeof again_ms);
-    if ((side == SENDER ? zmq_connect : zmq_bind)(end->socket, end->address) != 0)
-        die(end->address, zmq_strerror(errno));
+    if ((side == SENDER ? zmq_connect : zmq_bind)(end->socket, address) != 0)
+        die(address, zmq_strerror(errno));
     return end;
 }
 
-static void send_bytes(const struct end *end, const void *message, size_t size)
+static void send_bytes(void *handle, const void *message, size_t size)
 {
+    const struct end *end = handle;
+
     if (zmq_send(end->socket, message, size, 0) < 0)
         die("zmq_send", zmq_strerror(errno));
 }
 
-/* Each sender says that it has come to its end: between connections there is no order. And it closes only
- * when all have been heard: closed at once, last messages were missing now and then. */
 static void detach(void *handle, enum side side)
 {
     struct end *end = handle;
 
-    if (side == SENDER) {
-        send_bytes(end, "", 0);
-        roll_wait(end->roll);
-    }
+    if (side == SENDER)
+        link_leave_alone(end, send_bytes);
     zmq_close(end->socket);
     zmq_ctx_term(end->context);
-    destroy(end);
+    link_free(end);
 }
 
 static unsigned send_one(void *end, struct source *source)
 {
-    payload_stamp(source->buffers, source->size, source->next++);
-    send_bytes(end, source->buffers, source->size);
+    send_bytes(end, source_next(source), source->size);
     return 1;
 }
 
@@ -91,22 +72,22 @@ static unsigned recv_one(void *handle, struct sink *sink)
     int size;
 
     while ((size = zmq_recv(end->socket, sink->buffers, sink->size, 0)) == 0) {
-        if (roll_leave(end->roll) > 0)
+        if (link_cross_off(end))
             return 0;
     }
     if (size < 0)
         die("zmq_recv", zmq_strerror(errno));
-    sink_take(sink, sink->buffers, (size_t)size);
-    return 1;
+    return sink_next(sink, (size_t)size);
 }
 
 const struct transport zmq_transport = {
     .name = "zmq",
     .what = "ZeroMQ, PUSH and PULL over ipc://, one receiver",
+    .waits = SLEEPS,
     .batch = 1,
     .can = can,
     .create = create,
-    .destroy = destroy,
+    .destroy = link_free,
     .attach = attach,
     .detach = detach,
     .send = send_one,
