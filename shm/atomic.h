@@ -14,6 +14,8 @@
  *   GIVEN      chan__orphans_give_back() clears        -> chan__orphans_next_in() loads it: the ORPHAN cells
  *              gives_back
  *   REDELIVER  exchange() CASes an ORPHAN cell         -> its owner finds a spare there: the owner word
+ *   SHOWN      chan__match_show() CASes the summary    -> chan__match_find(): the OPEN cells behind it; both
+ *              sequentially consistent: of two that show and then look, one sees the other
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
  *   TICKET     chan__admission_claim() shows a claim, -> whoever draws a later one sees the claim
  *              then a ticket is drawn for it

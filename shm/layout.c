@@ -39,6 +39,7 @@ static bool kind_is_known(const struct geometry *g)
 {
     switch (g->kind) {
     case CHAN_QUEUE:
+    case CHAN_RENDEZVOUS:
         return g->overflow == CHAN_LAG;
     case CHAN_BROADCAST:
         return g->overflow <= CHAN_BLOCK && !g->max_deliveries;
@@ -49,10 +50,10 @@ static bool kind_is_known(const struct geometry *g)
 static bool in_range(const struct geometry *g)
 {
     return kind_is_known(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
-           g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
-           g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
-           g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX &&
-           g->order <= (g->kind == CHAN_QUEUE ? CHAN_FAIR : CHAN_BARGING);
+           g->receivers <= CHAN_ONE && (g->messages == 0) == (g->kind == CHAN_RENDEZVOUS) &&
+           g->messages <= MESSAGES_MAX && g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 &&
+           g->endpoints <= ENDPOINTS_MAX && g->holds >= 1 && g->holds <= HOLDS_MAX &&
+           g->payload_bytes <= TOTAL_MAX && g->order <= (g->kind == CHAN_QUEUE ? CHAN_FAIR : CHAN_BARGING);
 }
 
 uint64_t chan__unit_bytes(uint64_t message_size)

@@ -74,9 +74,16 @@ struct seg_hot {
     /* {version:48, flags:16}. Writer: anybody, by CAS; every change raises the version. */
     _Alignas(SEG_LINE) atomic_u64 state;
     /* Positions {lap, index} that were the tail and the head once. Writer: senders and receivers, by CAS,
-     * upwards. */
-    _Alignas(SEG_LINE) atomic_u64 tail_hint;
-    _Alignas(SEG_LINE) atomic_u64 head_hint;
+     * upwards. A rendezvous channel has neither, but {version:32, groups:32} for offers and for demands: as
+     * `orphans`, of OPEN cells. */
+    union {
+        _Alignas(SEG_LINE) atomic_u64 tail_hint;
+        atomic_u64 offers;
+    };
+    union {
+        _Alignas(SEG_LINE) atomic_u64 head_hint;
+        atomic_u64 demands;
+    };
     /* Futex words {sequence:31, sleepers:1}. Writer: see event.h. */
     _Alignas(SEG_LINE) atomic_u32 data_event;  /* receivers sleep here */
     _Alignas(SEG_LINE) atomic_u32 space_event; /* senders sleep here */
@@ -105,6 +112,14 @@ struct seg_admission {
     atomic_u64 claim;   /* {ticket:62, state:2} */
     atomic_u64 secured; /* it has places for so many messages: `sent` has not come to that yet */
     atomic_u64 wanted;  /* and waits for places for so many, while the claim waits */
+};
+
+/* Who offers or demands something on a rendezvous channel: match.h. Writer: owner; of the bell, see event.h. */
+struct seg_match {
+    atomic_u32 bell; /* the event that it sleeps on while it shows something */
+    uint32_t reserved0;
+    atomic_u64 ticket; /* tells whose call came first */
+    atomic_u64 limit;  /* the largest message that a demand is for */
 };
 
 /* A broadcast's receiver, as long as its record is LIVE or PREPARED: shm/subscription.h. Numbers count messages
@@ -177,6 +192,7 @@ struct seg_record {
     _Alignas(SEG_LINE) union {
         struct seg_subscription subscription;
         struct seg_admission admission;
+        struct seg_match match;
         uint64_t reserved[16];
     } own;
 
@@ -202,6 +218,8 @@ enum intent_kind {
     INTENT_DISCARD_ORPHAN = 5, /* orphans_discarded; SPARE */
     INTENT_MOVE = 6,           /* moves; HELD */
     INTENT_DEAD_LETTER = 7,    /* dead_lettered; HELD -> SPARE, in place only */
+    INTENT_OFFER = 8,          /* sent; in place: OPEN, and a receiver takes what is in it (shm/match.h) */
+    INTENT_DEMAND = 9,         /* taken; in place: OPEN, and a sender puts a message there */
 };
 
 /* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */
@@ -292,6 +310,8 @@ _Static_assert(offsetof(struct seg_record, own.subscription.cursor) == 384, "rec
 _Static_assert(offsetof(struct seg_record, own.subscription.since) == 392, "record");
 _Static_assert(offsetof(struct seg_record, own.subscription.lagged) == 400, "record");
 _Static_assert(offsetof(struct seg_record, own.admission.wanted) == 400, "record");
+_Static_assert(offsetof(struct seg_record, own.match.ticket) == 392, "record");
+_Static_assert(offsetof(struct seg_record, own.match.limit) == 400, "record");
 _Static_assert(offsetof(struct seg_record, holds) == 512, "record");
 
 _Static_assert(offsetof(struct seg_block, size) == 8, "block");

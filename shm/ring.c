@@ -177,6 +177,11 @@ int chan__ring_head(const struct segment *s, struct cursor *out)
 
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length)
 {
+    if (!s->g.messages) { /* a rendezvous channel: nothing is ever queued */
+        *head = (struct cursor){.lap = 1};
+        *length = 0;
+        return 0;
+    }
     /* If the tail has not moved while the head was looked for, both were there at one moment. */
     struct cursor before, after;
     int result = chan__ring_tail(s, &after);

@@ -3,6 +3,7 @@
 #include "src/handle.h"
 
 #include "shm/arena.h"
+#include "shm/match.h"
 #include "shm/orphans.h"
 #include "shm/overwrite.h"
 #include "shm/repair.h"
@@ -134,6 +135,9 @@ static int audit_records(struct audit *a)
         bool is_free = status_state(load_acquire(&record->status)) == RECORD_FREE;
         if (is_free && chan__holds_count(a->segment, number, HOLD_HELD))
             return wrong(a, "endpoint %" PRIu32 " is free and holds messages", number);
+        if (is_free && (chan__match_count(a->segment, number, MATCH_OFFERS) ||
+                        chan__match_count(a->segment, number, MATCH_DEMANDS)))
+            return wrong(a, "endpoint %" PRIu32 " is free and waits for a peer", number);
     }
     return 0;
 }

@@ -59,14 +59,14 @@ int chan__fair_secure(struct chan_sender *tx, uint64_t places, bool *claims)
 int chan__fair_place(struct sending *op)
 {
     op->has_place = true;
-    int result = chan__queue_put(op);
+    int result = chan__queue_attempt_put(op);
     /* Receivers that met this between its exchange and its count went on waiting for it. */
     if (!result)
         chan__others_may_end(op->tx->handle.chan);
     return result == -EAGAIN ? -EBADMSG : result;
 }
 
-int chan__fair_put(void *sending)
+static int attempt_put(void *sending)
 {
     struct sending *op = sending;
     int result = chan__sending_check_open(op->tx);
@@ -82,10 +82,12 @@ int chan__fair_put(void *sending)
     return result;
 }
 
-void chan__fair_give_up(struct sending *op)
+int chan__fair_put(struct sending *op, int64_t deadline_ns)
 {
+    int result = chan__wait(&op->tx->handle, attempt_put, op, deadline_ns);
     if (op->claims)
         chan__fair_withdraw(op->tx);
+    return result;
 }
 
 /* Room can only be used up by a send, which moves the tail, or by a claim, which takes a ticket. */

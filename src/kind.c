@@ -19,10 +19,16 @@ static const struct kind kinds[] = {
                         .attached = chan__broadcast_attached,
                         .send_ready = chan__broadcast_send_ready,
                         .recv_ready = chan__broadcast_recv_ready},
+    [CHAN_RENDEZVOUS] = {.put = chan__rendezvous_put,
+                         .recv = chan__rendezvous_recv,
+                         .recv_view = chan__rendezvous_recv_view,
+                         .release = chan__queue_release,
+                         .give_back = chan__queue_give_back,
+                         .send_ready = chan__rendezvous_send_ready,
+                         .recv_ready = chan__rendezvous_recv_ready},
 };
 
 static const struct kind fair_queue = {.put = chan__fair_put,
-                                       .give_up = chan__fair_give_up,
                                        .recv = chan__queue_recv,
                                        .recv_view = chan__queue_recv_view,
                                        .release = chan__queue_release,

@@ -28,10 +28,11 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
     if (options->size != sizeof *options || options->reserved || options->flags & ~CREATE_FLAGS ||
         options->mode & ~0777u || options->message_size > UINT64_C(1) << 40)
         return -EINVAL;
-    uint64_t messages = options->messages ? options->messages : DEFAULT_MESSAGES;
+    bool is_rendezvous = options->kind == CHAN_RENDEZVOUS;
+    uint64_t messages = options->messages || is_rendezvous ? options->messages : DEFAULT_MESSAGES;
     /* Where a message is overwritten unread, the one that takes its place has its memory before. */
     bool overwrites = options->kind == CHAN_BROADCAST && options->overflow == CHAN_LAG;
-    uint64_t in_memory = overwrites ? messages + 1 : messages;
+    uint64_t in_memory = overwrites ? messages + 1 : is_rendezvous ? DEFAULT_MESSAGES : messages;
     *g = (struct geometry){
         .kind = options->kind,
         .lifetime = options->lifetime,

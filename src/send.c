@@ -132,7 +132,7 @@ static inline int place(struct sending *op)
     return 0;
 }
 
-int chan__queue_put(void *sending)
+int chan__queue_attempt_put(void *sending)
 {
     struct sending *op = sending;
     int result = check_open(op->tx, op->has_place);
@@ -157,21 +157,15 @@ int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp)
     return result == -EAGAIN ? result : 0;
 }
 
-OUT_OF_LINE static int put_its_own_way(struct sending *op, int64_t deadline_ns)
+int chan__queue_put(struct sending *op, int64_t deadline_ns)
 {
-    const struct kind *kind = chan__kind(op->tx->handle.chan);
-    int result = chan__wait(&op->tx->handle, kind->put, op, deadline_ns);
-    if (result && kind->give_up)
-        kind->give_up(op);
-    return result;
+    return chan__wait(&op->tx->handle, chan__queue_attempt_put, op, deadline_ns);
 }
 
 static inline int put(struct sending *op, int64_t deadline_ns)
 {
-    struct handle *h = &op->tx->handle;
-    if (chan__is_queue(h->chan))
-        return chan__wait(h, chan__queue_put, op, deadline_ns);
-    return put_its_own_way(op, deadline_ns);
+    const struct chan *ch = op->tx->handle.chan;
+    return chan__is_queue(ch) ? chan__queue_put(op, deadline_ns) : chan__kind(ch)->put(op, deadline_ns);
 }
 
 int chan__sending_check_open(struct chan_sender *tx)
@@ -228,7 +222,7 @@ static int send_copy(struct chan_sender *tx, const void *data, size_t size, int6
     if (!result)
         result = put(&op, deadline_ns);
     if (result && op.has_memory)
-        drop_memory(&op);
+        chan__sending_drop(&op);
     if (result && !(batch && result == -EAGAIN)) /* a batch may go on to wait */
         count_refusal(tx, result);
     return result;

@@ -4,6 +4,7 @@
 
 #include "shm/admission.h"
 #include "shm/arena.h"
+#include "shm/match.h"
 #include "shm/orphans.h"
 #include "shm/overwrite.h"
 #include "shm/process.h"
@@ -28,6 +29,10 @@ static void add_counters(const struct segment *s, struct chan_stat *out)
         given_back += load_acquire(&record->moves);
         out->sent_bytes += load_relaxed(&record->sent_bytes);
         out->received_bytes += load_relaxed(&record->received_bytes);
+    }
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        out->offers += chan__match_count(s, number, MATCH_OFFERS);
+        out->demands += chan__match_count(s, number, MATCH_DEMANDS);
     }
     out->held = chan__holds_total(s, HOLD_HELD);
     out->orphaned = chan__holds_total(s, HOLD_ORPHAN);
@@ -145,6 +150,13 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
     return 0;
 }
 
+/* In the middle of an exchange, and not only waiting for a peer to begin one. */
+static bool is_in_operation(const struct segment *s, uint32_t number)
+{
+    return load_acquire(&seg_record(s, number)->intent_old) && !chan__match_count(s, number, MATCH_OFFERS) &&
+           !chan__match_count(s, number, MATCH_DEMANDS);
+}
+
 static void describe_waiting(const struct seg_record *record, struct chan_endpoint_stat *out)
 {
     bool sends = out->role == CHAN_ROLE_SENDER;
@@ -192,7 +204,7 @@ int chan_endpoint_stat(const struct chan *ch, uint32_t number, struct chan_endpo
         .start_time = load_relaxed(&record->start_time),
         .generation = status_generation(status),
         .attached_ns = (int64_t)load_relaxed(&record->attached_ns),
-        .in_operation = load_acquire(&record->intent_old) != 0,
+        .in_operation = is_in_operation(s, number),
         .messages =
             load_relaxed(sends ? &record->sent : &record->taken) - load_relaxed(&record->base_messages),
         .bytes = load_relaxed(sends ? &record->sent_bytes : &record->received_bytes) -

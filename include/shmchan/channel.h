@@ -19,8 +19,18 @@ struct chan;
 #define CHAN_NAME_MAX 200
 
 /* Kinds of channel. */
-#define CHAN_QUEUE 0u     /* bounded FIFO queue; each message goes to exactly one receiver */
-#define CHAN_BROADCAST 1u /* each message goes to every receiver there is: shmchan/broadcast.h */
+#define CHAN_QUEUE 0u      /* bounded FIFO queue; each message goes to exactly one receiver */
+#define CHAN_BROADCAST 1u  /* each message goes to every receiver there is: shmchan/broadcast.h */
+#define CHAN_RENDEZVOUS 5u /* no room at all: a send ends when a receiver takes the message */
+
+/* Rendezvous. A send succeeds when a live receiver that waits has been given the message, a receive when a live sender
+ * waits; the try_ forms only with one that waits right now. A call that times out, is interrupted or cancelled has
+ * had no part in a match, on either side. Whoever has waited longest is served first; of two whose calls began at the
+ * same time, either. It is always empty and full: capacity, len and available are 0. A message that is larger than
+ * the waiting receiver's buffer is not given to it; that receive ends with -EMSGSIZE once the sender waits, too. A
+ * receiver killed before it has copied the message, or with a view of it, leaves it to another receiver, as in a
+ * queue. Batches are sent one message after the other. Select meets those that wait in calls, not other selects.
+ * Each match asks the kernel once whether the peer lives. */
 
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u
@@ -69,7 +79,7 @@ struct chan;
 struct chan_options {
     uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
     uint32_t kind;           /* CHAN_QUEUE ... */
-    uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64 */
+    uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64. Rendezvous: 0 */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
     uint64_t bytes;          /* payload budget, see below; 0 means a default */
     uint32_t endpoints;      /* most endpoints attached at once, 1 .. 1024; 0 means 64 */

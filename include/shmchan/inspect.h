@@ -71,6 +71,8 @@ struct chan_stat {
     uint64_t given_back; /* times that a message came back, also from receivers that closed with it in hand */
     uint64_t units_reclaimed; /* payload units of loans, and of releases cut short */
     uint64_t lagged;          /* broadcast: messages that receivers were told to have missed, in all */
+    uint32_t offers;          /* rendezvous: senders that wait for a receiver now */
+    uint32_t demands;         /* rendezvous: receivers that wait for a sender now */
 };
 
 CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,

@@ -6,6 +6,7 @@
 
 #include <shmchan/inspect.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -48,6 +49,62 @@ static int run_send_many(struct actor *a)
         return (int)sent;
     a->journal->sent += (uint32_t)sent;
     return 0;
+}
+
+/* A deadline that has passed: shown, and withdrawn unless somebody was as fast. */
+#define LONG_AGO 1
+
+static int unless_met(int result)
+{
+    return result == -ETIMEDOUT ? 0 : result;
+}
+
+static int run_offer(struct actor *a)
+{
+    int result = chan_send_until(a->tx, a->journal->buffer[0], a->journal->sizes[0], LONG_AGO);
+    a->journal->sent += !result;
+    return unless_met(result);
+}
+
+static int run_try_send(struct actor *a)
+{
+    int result = chan_try_send(a->tx, a->journal->buffer[0], a->journal->sizes[0]);
+    a->journal->sent += !result;
+    return result;
+}
+
+static int run_demand(struct actor *a)
+{
+    struct journal *j = a->journal;
+    int result = chan_recv_until(a->rx, j->buffer[0], sizeof j->buffer[0], &j->sizes[0], LONG_AGO);
+    if (!result)
+        j->got[0] = id_of(j->buffer[0]);
+    return unless_met(result);
+}
+
+static int run_try_recv(struct actor *a)
+{
+    struct journal *j = a->journal;
+    int result = chan_try_recv(a->rx, j->buffer[0], sizeof j->buffer[0], &j->sizes[0]);
+    if (!result)
+        j->got[0] = id_of(j->buffer[0]);
+    return result;
+}
+
+static int run_demand_view(struct actor *a)
+{
+    int result = chan_recv_view_until(a->rx, &a->view, LONG_AGO);
+    if (!result)
+        a->journal->viewed = id_of(a->view.data);
+    return unless_met(result);
+}
+
+static int run_try_view(struct actor *a)
+{
+    int result = chan_try_recv_view(a->rx, &a->view);
+    if (!result)
+        a->journal->viewed = id_of(a->view.data);
+    return result;
 }
 
 static int run_reserve_commit(struct actor *a)
@@ -434,6 +491,12 @@ const struct operation operations[] = {
      .leaves = true,
      .prepare = prepare_view,
      .run = run_close_receiver},
+    {.name = "offer", .role = TX, .sends = 1, .meets = true, .prepare = compose_all, .run = run_offer},
+    {.name = "try_send", .role = TX, .sends = 1, .meets = true, .prepare = compose_all, .run = run_try_send},
+    {.name = "demand", .role = RX, .takes = 1, .meets = true, .run = run_demand},
+    {.name = "demand view", .role = RX, .meets = true, .run = run_demand_view},
+    {.name = "try_recv", .role = RX, .takes = 1, .meets = true, .run = run_try_recv},
+    {.name = "try_view", .role = RX, .meets = true, .run = run_try_view},
     {.name = "shutdown", .shuts_down = true, .run = run_shutdown},
     {.name = "repair", .run = run_repair},
 };
@@ -487,6 +550,8 @@ bool operation_fits(const struct operation *operation, const struct scene *scene
 {
     bool seat = (operation->role == TX && scene->senders == CHAN_ONE) ||
                 (operation->role == RX && scene->receivers == CHAN_ONE);
+    if (operation->meets && scene->messages)
+        return false;
     if (seat && (!scene->alone || operation->clones))
         return false;
     if (scene->alone && !operation->role)

@@ -52,6 +52,7 @@ struct operation {
     bool weak;      /* it makes, or has, a weak sender beside */
     bool leaves;    /* the operation ends the victim's part in the channel */
     bool shuts_down;
+    bool meets;                           /* of rendezvous channels only: may find nobody */
     void (*prepare)(struct actor *actor); /* after attaching; may be NULL */
     int (*run)(struct actor *actor);
 };

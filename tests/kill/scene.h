@@ -15,7 +15,7 @@ enum orphan {
 };
 
 struct scene {
-    uint32_t kind;     /* CHAN_QUEUE, CHAN_BROADCAST */
+    uint32_t kind;     /* CHAN_QUEUE, CHAN_BROADCAST; a rendezvous has messages 0 */
     uint32_t overflow; /* of a broadcast */
     uint32_t messages; /* capacity */
     uint32_t senders;  /* CHAN_MANY or CHAN_ONE */

@@ -21,7 +21,7 @@ _chanctl() {
         return
         ;;
     --kind)
-        mapfile -t COMPREPLY < <(compgen -W "queue broadcast" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "queue broadcast rendezvous" -- "$word")
         return
         ;;
     --overflow)

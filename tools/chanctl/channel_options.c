@@ -13,6 +13,8 @@ const char *kind_name(uint32_t kind)
         return "queue";
     case CHAN_BROADCAST:
         return "broadcast";
+    case CHAN_RENDEZVOUS:
+        return "rendezvous";
     default:
         return NULL;
     }
@@ -48,7 +50,7 @@ static uint32_t count_argument(const struct command *command, const char *option
 
 static uint32_t kind_argument(const struct command *command, const char *text)
 {
-    for (uint32_t kind = 0; kind <= CHAN_BROADCAST; kind++)
+    for (uint32_t kind = 0; kind <= CHAN_RENDEZVOUS; kind++)
         if (kind_name(kind) && !strcmp(text, kind_name(kind)))
             return kind;
     misused(command, "there is no kind '%s'", text);

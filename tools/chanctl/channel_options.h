@@ -51,9 +51,10 @@ enum channel_option {
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
-    "  --kind KIND           queue, or broadcast: everybody gets every message (queue)\n"                    \
+    "  --kind KIND           queue; broadcast: everybody gets every message; rendezvous: a send\n"           \
+    "                        ends when it is received (queue)\n"                                             \
     "  --overflow lag|block  broadcast: slow receivers miss messages, or senders wait for them (lag)\n"      \
-    "  --messages N          capacity (64)\n"                                                                \
+    "  --messages N          capacity (64; rendezvous: 0)\n"                                                 \
     "  --message-size BYTES  largest message (4K)\n"                                                         \
     "  --bytes BYTES         payload budget for larger messages (messages x message-size, at most 64M)\n"    \
     "  --endpoints N         most endpoints attached at once (64)\n"                                         \

@@ -27,7 +27,8 @@ static void print_part(const char *part, uint64_t count, uint64_t each)
 static void print_memory(const struct chan_options *options, const struct chan_memory *memory)
 {
     uint64_t endpoints = options->endpoints > 0 ? options->endpoints : DEFAULT_ENDPOINTS;
-    uint64_t messages = options->messages > 0 ? options->messages : DEFAULT_MESSAGES;
+    uint64_t messages =
+        options->messages > 0 || options->kind == CHAN_RENDEZVOUS ? options->messages : DEFAULT_MESSAGES;
     uint64_t holds = options->holds > 0 ? options->holds : DEFAULT_HOLDS;
     uint64_t parts = HEADER_BYTES + endpoints * memory->record_bytes + messages * CELL_BYTES +
                      memory->blocks * memory->block_bytes +

@@ -103,6 +103,8 @@ static void print_queue(const struct look *look)
            stat->oldest_ns < 0 ? "none" : format_duration(stat->oldest_ns, age), stat->held, stat->orphaned);
     if (stat->permits > 0)
         printf("permits    %" PRIu64 " places kept for senders\n", stat->permits);
+    if (look->options.kind == CHAN_RENDEZVOUS)
+        printf("waiting    %u offers, %u demands\n", stat->offers, stat->demands);
     printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " received (%s), %" PRIu64 " discarded, %" PRIu64
            " delivered again, %" PRIu64 " dead-lettered\n",
            stat->sent, format_bytes(stat->sent_bytes, sent), stat->received,
