@@ -7,6 +7,7 @@
 #include <shmchan/channel.h>
 #include <shmchan/endpoint.h>
 #include <shmchan/send.h>
+#include <shmchan/permit.h>
 #include <shmchan/recv.h>
 #include <shmchan/stream.h>
 #include <shmchan/broadcast.h>

@@ -17,7 +17,13 @@
  *   REPLY      chan__reply_answer() CASes a reply cell -> the caller's load of it: the answer's bytes; and a CAS that
  *              refuses, or AWAITs
  *   CLEARED    change() CASes a reply cell to IDLE      -> chan__decide()'s load of it: the owner word before it
+ *   SHOWN      chan__match_show() CASes the summary    -> chan__match_find(): the OPEN cells behind it; both
+ *              sequentially consistent: of two that show and then look, one sees the other
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
+ *   TICKET     chan__admission_claim() shows a claim, -> whoever draws a later one sees the claim
+ *              then a ticket is drawn for it
+ *   ENDING     grant() secures places, then looks whether the channel is shut down; a receiver sees that it is,
+ *              then looks for secured places: both sequentially consistent, so one sees the other
  *   OVERWRITE  chan__overwrite_fence(): a cell has    -> chan__retained_is(): whoever read bytes that were written
  *              changed, then its block is filled anew     over finds that the cell has changed
  *   SUBSCRIBE  chan__subscription_begin(): LIVE, then the tail; chan__subscription_slowest(): the tail, then who is
@@ -90,6 +96,9 @@ static inline void prefetch_for_write(const void *address)
     __builtin_prefetch(address, 1);
 #endif
 }
+
+/* For what the hot paths always need, however many others use it. */
+#define ALWAYS_INLINE __attribute__((always_inline)) inline
 
 /* For what the hot paths seldom need: kept out of their registers. */
 #define OUT_OF_LINE __attribute__((noinline, cold))

@@ -13,7 +13,7 @@
 
 #include <shmchan/channel.h>
 
-enum hold_state { HOLD_SPARE = 0, HOLD_HELD = 1, HOLD_ORPHAN = 2 };
+enum hold_state { HOLD_SPARE = 0, HOLD_HELD = 1, HOLD_ORPHAN = 2, HOLD_OPEN = 3 };
 
 static inline uint64_t cell_word(const struct geometry *g, uint64_t turn, uint64_t block)
 {
@@ -71,9 +71,15 @@ static inline uint64_t hold_turns(enum intent_kind kind)
     return kind == INTENT_TAKE || kind == INTENT_REDELIVER || kind == INTENT_MOVE ? 1 : 4;
 }
 
+/* True if the hold cell is in the half that senders use. */
+static inline bool hold_cell_sends(const struct geometry *g, uint32_t cell)
+{
+    return (cell - g->messages) % g->record_cells < g->role_cells;
+}
+
 /* Turns that an exchange moves the cell itself on from `word`: a ring cell by one, or by two where a broadcast's send
  * overwrites a message; a reply cell from AWAITED, 4k + 1, to ANSWERED; a hold cell from ORPHAN, 4k + 2, to SPARE,
- * 4k + 4, or once round. */
+ * 4k + 4, or once round; an OPEN one, 4k + 3, of a sender to SPARE, 4k + 4, and of a receiver to HELD, 4k + 5. */
 static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell, uint64_t word,
                                   enum intent_kind kind)
 {
@@ -82,7 +88,9 @@ static inline uint64_t cell_turns(const struct geometry *g, uint32_t cell, uint6
         return overwrites ? 2 : 1;
     if (kind == INTENT_ANSWER)
         return 1;
-    return kind == INTENT_SWAP ? 4 : 2;
+    if (kind == INTENT_SWAP)
+        return 4;
+    return hold_state(g, word) == HOLD_OPEN && hold_cell_sends(g, cell) ? 1 : 2;
 }
 
 /* The word of a hold cell at its next turn that has this state. */

@@ -2,6 +2,7 @@
 /* Claiming and leaving endpoint records, and the verdict on whether a holder is alive. */
 #include "shm/endpoint.h"
 
+#include "shm/admission.h"
 #include "shm/process.h"
 #include "shm/watch.h"
 
@@ -75,6 +76,8 @@ static bool claim_record(const struct segment *s, int fd, uint32_t number, uint3
     store_relaxed(&record->gives_back, 0);
     if (s->g.kind == CHAN_WATCH)
         chan__watch_forget(record);
+    if (s->g.order == CHAN_FAIR && role == CHAN_ROLE_SENDER)
+        chan__admission_enter(s, number);
     const struct seg_hot *hot = seg_hot(s);
     e->party = (struct party){
         .segment = s,

@@ -41,6 +41,7 @@ static bool kind_in_range(const struct geometry *g)
         return false;
     switch (g->kind) {
     case CHAN_QUEUE:
+    case CHAN_RENDEZVOUS:
         return true;
     case CHAN_BROADCAST:
         return g->overflow <= CHAN_BLOCK && !g->max_deliveries;
@@ -58,9 +59,10 @@ static bool kind_in_range(const struct geometry *g)
 static bool in_range(const struct geometry *g)
 {
     return kind_in_range(g) && g->lifetime <= CHAN_DURABLE && g->senders <= CHAN_ONE &&
-           g->receivers <= CHAN_ONE && g->messages >= 1 && g->messages <= MESSAGES_MAX &&
-           g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 && g->endpoints <= ENDPOINTS_MAX &&
-           g->holds >= 1 && g->holds <= HOLDS_MAX && g->payload_bytes <= TOTAL_MAX;
+           g->receivers <= CHAN_ONE && (g->messages == 0) == (g->kind == CHAN_RENDEZVOUS) &&
+           g->messages <= MESSAGES_MAX && g->message_size <= MESSAGE_SIZE_MAX && g->endpoints >= 1 &&
+           g->endpoints <= ENDPOINTS_MAX && g->holds >= 1 && g->holds <= HOLDS_MAX &&
+           g->payload_bytes <= TOTAL_MAX && g->order <= (g->kind == CHAN_QUEUE ? CHAN_FAIR : CHAN_BARGING);
 }
 
 uint64_t chan__unit_bytes(uint64_t message_size)
@@ -99,6 +101,8 @@ int chan__geometry_complete(struct geometry *g)
     int result = payload_complete(g);
     if (result)
         return result;
+    g->plain = g->kind == CHAN_QUEUE && g->order == CHAN_BARGING;
+    g->wakes_all = g->units || g->order == CHAN_FAIR;
     g->role_cells = g->holds + 1 + (g->kind == CHAN_WATCH);
     g->reply_cells = g->kind == CHAN_CALL ? g->holds : 0;
     g->record_cells = 2 * g->role_cells + g->reply_cells;
@@ -132,6 +136,7 @@ uint64_t chan__layout_signature(void)
         offsetof(struct seg_hot, orphans),
         offsetof(struct seg_hot, life_event),
         offsetof(struct seg_hot, records_used),
+        offsetof(struct seg_hot, tickets),
         SEG_RECORDS_AT,
         offsetof(struct seg_record, intent_old),
         offsetof(struct seg_record, sent),

@@ -45,7 +45,7 @@ struct seg_header {
     uint32_t endpoints;     /* records */
     uint32_t holds;         /* loans or views that an endpoint may have; one hold cell more for each role */
     uint32_t max_deliveries;
-    uint32_t reserved0;
+    uint32_t order;       /* CHAN_BARGING, CHAN_FAIR */
     uint64_t inline_size; /* from here to record_bytes all follow from the fields above */
     uint64_t block_bytes;
     uint64_t blocks;
@@ -74,9 +74,16 @@ struct seg_hot {
     /* {version:48, flags:16}. Writer: anybody, by CAS; every change raises the version. */
     _Alignas(SEG_LINE) atomic_u64 state;
     /* Positions {lap, index} that were the tail and the head once. Writer: senders and receivers, by CAS,
-     * upwards. */
-    _Alignas(SEG_LINE) atomic_u64 tail_hint;
-    _Alignas(SEG_LINE) atomic_u64 head_hint;
+     * upwards. A rendezvous channel has neither, but {version:32, groups:32} for offers and for demands: as
+     * `orphans`, of OPEN cells. */
+    union {
+        _Alignas(SEG_LINE) atomic_u64 tail_hint;
+        atomic_u64 offers;
+    };
+    union {
+        _Alignas(SEG_LINE) atomic_u64 head_hint;
+        atomic_u64 demands;
+    };
     /* Futex words {sequence:31, sleepers:1}. Writer: see event.h. */
     _Alignas(SEG_LINE) atomic_u32 data_event;  /* receivers sleep here */
     _Alignas(SEG_LINE) atomic_u32 space_event; /* senders sleep here */
@@ -86,6 +93,11 @@ struct seg_hot {
     _Alignas(SEG_LINE) atomic_u32 life_event; /* as the others: who waits for the end sleeps here */
     /* Records from this number on have never been taken. Writer: claimers, by CAS, upwards, before they claim. */
     _Alignas(SEG_LINE) atomic_u64 records_used;
+    /* Fair queues (admission.h). Tickets that have been drawn; writer: whoever shows a claim, by fetch-and-add. */
+    _Alignas(SEG_LINE) atomic_u64 tickets;
+    /* Senders have had records below this. Writer: claimers of records, by CAS, upwards. */
+    atomic_u32 sender_records;
+    uint32_t reserved0;
 };
 
 #define STATE_SENDERS_SEEN UINT64_C(0x1) /* a sender has been attached */
@@ -96,6 +108,21 @@ struct seg_hot {
 #define STATE_FINISHED UINT64_C(0x20)   /* ephemeral: the last endpoint is gone; to be unlinked */
 #define STATE_NO_SENDERS UINT64_C(0x40) /* durable: there is none now; the next one takes it away */
 #define STATE_VERSION UINT64_C(0x10000)
+
+/* A sender's claims to places in a fair queue: admission.h. Writer: owner; `claim` also helpers, by CAS. */
+struct seg_admission {
+    atomic_u64 claim;   /* {ticket:62, state:2} */
+    atomic_u64 secured; /* it has places for so many messages: `sent` has not come to that yet */
+    atomic_u64 wanted;  /* and waits for places for so many, while the claim waits */
+};
+
+/* Who offers or demands something on a rendezvous channel: match.h. Writer: owner; of the bell, see event.h. */
+struct seg_match {
+    atomic_u32 bell; /* the event that it sleeps on while it shows something */
+    uint32_t reserved0;
+    atomic_u64 ticket; /* tells whose call came first */
+    atomic_u64 limit;  /* the largest message that a demand is for */
+};
 
 /* A broadcast's receiver, as long as its record is LIVE or PREPARED: shm/subscription.h. Numbers count messages
  * from 0 in the order of sending. Writer: owner. */
@@ -185,6 +212,8 @@ struct seg_record {
         struct seg_subscription subscription;
         struct seg_watch watch;
         struct seg_call call;
+        struct seg_admission admission;
+        struct seg_match match;
         uint64_t reserved[16];
     } own;
 
@@ -212,7 +241,9 @@ enum intent_kind {
     INTENT_DEAD_LETTER = 7,    /* dead_lettered; HELD -> SPARE, in place only */
     INTENT_SWAP = 8,           /* swaps; SPARE for SPARE (watch) */
     INTENT_ANSWER = 9,         /* answered; SPARE, on a reply cell */
-    INTENT_LAST = INTENT_ANSWER,
+    INTENT_OFFER = 10,         /* sent; in place: OPEN, and a receiver takes what is in it (shm/match.h) */
+    INTENT_DEMAND = 11,        /* taken; in place: OPEN, and a sender puts a message there */
+    INTENT_LAST = INTENT_DEMAND,
 };
 
 /* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */
@@ -249,7 +280,7 @@ struct seg_request {
 struct geometry {
     uint32_t kind, lifetime, senders, receivers;
     uint64_t messages, message_size, payload_bytes;
-    uint32_t endpoints, holds, max_deliveries, overflow;
+    uint32_t endpoints, holds, max_deliveries, overflow, order;
     uint32_t role_cells;  /* hold cells of a role: holds + 1, so that copying works while all holds are out. A
                           * watch has one more: as many as a receiver may have words that name a block */
     uint32_t reply_cells; /* of an endpoint: holds (CHAN_CALL), or none */
@@ -257,6 +288,8 @@ struct geometry {
     uint64_t inline_size, block_bytes, blocks, unit_bytes, units;
     uint64_t sent_units; /* of those: for what is sent; the others are for answers */
     uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
+    bool plain;          /* a queue whose senders come in no order */
+    bool wakes_all;      /* a place that is free may be for any of those who wait for one */
     unsigned block_bits; /* of a cell word, for the block number */
     unsigned index_bits; /* of a hint, for the cell's index */
     uint64_t block_mask; /* those block_bits */
@@ -296,6 +329,8 @@ _Static_assert(offsetof(struct seg_hot, space_event) == 512, "hot words");
 _Static_assert(offsetof(struct seg_hot, orphans) == 640, "hot words");
 _Static_assert(offsetof(struct seg_hot, life_event) == 768, "hot words");
 _Static_assert(offsetof(struct seg_hot, records_used) == 896, "hot words");
+_Static_assert(offsetof(struct seg_hot, tickets) == 1024, "hot words");
+_Static_assert(offsetof(struct seg_hot, sender_records) == 1032, "hot words");
 
 _Static_assert(offsetof(struct seg_record, pid) == 8, "record");
 _Static_assert(offsetof(struct seg_record, start_time) == 16, "record");
@@ -317,6 +352,9 @@ _Static_assert(offsetof(struct seg_record, own) == 384, "record");
 _Static_assert(offsetof(struct seg_record, own.subscription.cursor) == 384, "record");
 _Static_assert(offsetof(struct seg_record, own.subscription.since) == 392, "record");
 _Static_assert(offsetof(struct seg_record, own.subscription.lagged) == 400, "record");
+_Static_assert(offsetof(struct seg_record, own.admission.wanted) == 400, "record");
+_Static_assert(offsetof(struct seg_record, own.match.ticket) == 392, "record");
+_Static_assert(offsetof(struct seg_record, own.match.limit) == 400, "record");
 _Static_assert(offsetof(struct seg_record, holds) == 512, "record");
 
 _Static_assert(offsetof(struct seg_watch, pins) == 8 && sizeof(struct seg_watch) == 64, "watch");

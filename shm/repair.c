@@ -78,26 +78,62 @@ bool chan__exchange_took(const struct segment *s, uint32_t number)
     return intent_is_sound(s, &i) && chan__decide(s, number, intent_new(s, number, &i), i.cell);
 }
 
+bool chan__send_is_uncounted(const struct segment *s, uint32_t number, uint64_t sent)
+{
+    struct seg_record *record = seg_record(s, number);
+    uint64_t old = load_acquire(&record->intent_old); /* INTENT */
+    if (!old)
+        return false;
+    struct intent i = chan__intent_get(record);
+    bool fits = i.old == old && i.kind == INTENT_SEND && i.count == sent && intent_is_sound(s, &i);
+    return fits && chan__decide(s, number, intent_new(s, number, &i), i.cell) &&
+           load_acquire(&record->intent_old) == old;
+}
+
 static bool is_still(struct seg_record *record, uint64_t status)
 {
     return load_acquire(&record->status) == status;
 }
 
+/* Write the dead one's owner word, as long as the hold cell has `word`; false: it has not. Once it has another, the
+ * block may be somebody else's: hence the look at it between reading the owner word and changing it. */
+static bool own_block(const struct segment *s, uint32_t number, uint64_t block, const atomic_u64 *hold,
+                      uint64_t word)
+{
+    atomic_u64 *owner = &seg_block(s, block)->owner;
+    uint64_t owner_now = load_acquire(owner);
+    if (load_acquire(hold) != word)
+        return false;
+    if (!owner_is(owner_now, number))
+        cas_acq_rel_u64(owner, owner_now, owner_next(owner_now, number));
+    return true;
+}
+
 /* The dead one's exchange took effect: it owns the block it got, and holds it. The hold cell is written
  * last, so as long as it has its old word the owner word may be missing too; once it has another, both are
- * done, and the block may be somebody else's by now: hence the look at it between reading the owner word
- * and changing it. */
+ * done. */
 static void finish_exchange(const struct segment *s, uint32_t number, const struct intent *i)
 {
     const struct geometry *g = &s->g;
     atomic_u64 *hold = &seg_record(s, number)->holds[i->hold];
-    atomic_u64 *owner = &seg_block(s, cell_block(g, i->old))->owner;
-    uint64_t owner_now = load_acquire(owner);
-    if (load_acquire(hold) != i->held)
-        return;
-    if (!owner_is(owner_now, number))
-        cas_acq_rel_u64(owner, owner_now, owner_next(owner_now, number));
-    cas_acq_rel_u64(hold, i->held, cell_exchanged(g, i->held, hold_turns(i->kind), i->old));
+    if (own_block(s, number, cell_block(g, i->old), hold, i->held))
+        cas_acq_rel_u64(hold, i->held, cell_exchanged(g, i->held, hold_turns(i->kind), i->old));
+}
+
+static bool is_showing(enum intent_kind kind)
+{
+    return kind == INTENT_OFFER || kind == INTENT_DEMAND;
+}
+
+/* What the dead one showed has been withdrawn, or met: then a taker of the offer has left another block, or a sender
+ * a message, which may be an orphan by now. */
+static bool was_met(const struct segment *s, const struct intent *i)
+{
+    uint64_t word = load_acquire(seg_cell(s, i->cell));
+    int64_t ahead = cell_ahead(&s->g, word, cell_turn(&s->g, i->old));
+    if (i->kind == INTENT_OFFER)
+        return ahead == 1 && cell_block(&s->g, word) != cell_block(&s->g, i->old);
+    return ahead >= 2;
 }
 
 static void repair_exchange(const struct segment *s, uint32_t number, uint64_t status)
@@ -108,8 +144,9 @@ static void repair_exchange(const struct segment *s, uint32_t number, uint64_t s
         return;
     bool in_place =
         hold_cell_is_of(&s->g, i.cell, number); /* no exchange: nothing but the count may be missing */
-    bool happened = (!in_place && load_acquire(&record->holds[i.hold]) != i.held) ||
-                    chan__decide(s, number, intent_new(s, number, &i), i.cell);
+    bool happened =
+        (!in_place && load_acquire(&record->holds[i.hold]) != i.held) ||
+        (is_showing(i.kind) ? was_met(s, &i) : chan__decide(s, number, intent_new(s, number, &i), i.cell));
     /* All of the above was about the dead one only if the record is still its. */
     if (!happened || !is_still(record, status))
         return;
@@ -117,6 +154,19 @@ static void repair_exchange(const struct segment *s, uint32_t number, uint64_t s
         finish_exchange(s, number, &i);
     if (is_still(record, status))
         cas_acq_rel_u64(chan__counter_of(record, i.kind), i.count, i.count + 1);
+}
+
+/* Offers and demands of the dead: nobody is to meet them. Before all else, so that what is decided afterwards stays
+ * so. */
+static void withdraw(const struct segment *s, uint32_t number, uint64_t status)
+{
+    const struct geometry *g = &s->g;
+    struct seg_record *record = seg_record(s, number);
+    for (uint32_t hold = 0; hold < 2 * g->role_cells; hold++) {
+        uint64_t word = load_acquire(&record->holds[hold]);
+        if (hold_state(g, word) == HOLD_OPEN && is_still(record, status))
+            cas_acq_rel_u64(&record->holds[hold], word, hold_changed(g, word, HOLD_SPARE));
+    }
 }
 
 /* Add to a word {generation, count:count_bits} what was found in a record of this generation, once: whoever comes
@@ -189,7 +239,11 @@ static uint32_t give_back_messages(const struct segment *s, uint32_t number, uin
     uint32_t given = 0;
     for (uint32_t hold = g->role_cells; hold < 2 * g->role_cells; hold++) {
         uint64_t word = load_acquire(&record->holds[hold]); /* ACK */
-        if (hold_state(g, word) != HOLD_HELD || cell_block(g, word) >= g->blocks)
+        uint64_t block = cell_block(g, word);
+        if (hold_state(g, word) != HOLD_HELD || block >= g->blocks)
+            continue;
+        /* A message that a sender put there may still be the sender's by its owner word. */
+        if (!own_block(s, number, block, &record->holds[hold], word) || !is_still(record, status))
             continue;
         enum hold_state state = g->reply_cells ? end_request(s, number, status, word) : HOLD_ORPHAN;
         if (!is_still(record, status))
@@ -207,6 +261,7 @@ static void repair_record(const struct segment *s, uint32_t number, uint64_t sta
                           struct chan_repair_report *report)
 {
     struct seg_record *record = seg_record(s, number);
+    withdraw(s, number, status);
     repair_exchange(s, number, status);
     clear_replies(s, number, status);
     report->orphaned += give_back_messages(s, number, status);

@@ -21,4 +21,8 @@ bool chan__decide(const struct segment *s, uint32_t number, uint64_t new, uint32
  * got is in no cell yet that could be looked at. Also true while it is too busy to tell. */
 bool chan__exchange_took(const struct segment *s, uint32_t number);
 
+/* True if the record's endpoint has just sent a message that its counter, which was `sent`, does not say yet. False
+ * if that cannot be told. */
+bool chan__send_is_uncounted(const struct segment *s, uint32_t number, uint64_t sent);
+
 #endif

@@ -177,6 +177,11 @@ int chan__ring_head(const struct segment *s, struct cursor *out)
 
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length)
 {
+    if (!s->g.messages) { /* a rendezvous channel: nothing is ever queued */
+        *head = (struct cursor){.lap = 1};
+        *length = 0;
+        return 0;
+    }
     /* If the tail has not moved while the head was looked for, both were there at one moment. */
     struct cursor before, after;
     int result = chan__ring_tail(s, &after);
@@ -288,6 +293,23 @@ int chan__ring_has_room(struct party *party)
 {
     uint64_t word;
     return find_room(party, &word);
+}
+
+int chan__ring_has_places(struct party *party, uint64_t count)
+{
+    const struct segment *s = party->segment;
+    uint64_t word;
+    int result = find_room(party, &word);
+    if (result || count <= 1)
+        return result;
+    if (count > s->g.messages)
+        return -EAGAIN;
+    struct cursor at = {party->cursor.lap, party->cursor.index + (uint32_t)count - 1};
+    if (at.index >= s->g.messages) {
+        at.index -= (uint32_t)s->g.messages;
+        at.lap++;
+    }
+    return is_ready(&s->g, TAIL, at, load_acquire(seg_ring_cell(s, at.index))) ? 0 : -EAGAIN;
 }
 
 /* Fetch a block ready for writing: whoever gets it writes its owner word, and the sender its message. */

@@ -39,6 +39,8 @@ struct party {
     struct seg_record *record;
     uint32_t number;      /* of the record */
     struct cursor cursor; /* sender: all before it is filled; receiver: all before it is taken */
+    uint64_t shown;       /* rendezvous: the word of the OPEN cell, 0: none (match.h) */
+    uint32_t shown_hold;
 };
 
 /* The queue's number of a position: 0, 1, 2, ... in the order of sending. */
@@ -56,8 +58,8 @@ int chan__ring_head(const struct segment *s, struct cursor *out);
 int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *length);
 
 /* Exchange the block in a cell that holds `old` for the spare block, as `kind` says; not for the party's own hold
- * cells. What is in an ORPHAN cell is taken so, and what is in a ring that overwrites. False: the cell has changed,
- * nothing happened. */
+ * cells. What is in an ORPHAN or OPEN cell is taken so, and what is in a ring that overwrites. False: the cell has
+ * changed, nothing happened. */
 bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                     enum intent_kind kind);
 
@@ -66,8 +68,10 @@ static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum inten
 {
     switch (kind) {
     case INTENT_SEND:
+    case INTENT_OFFER:
         return &record->sent;
     case INTENT_TAKE:
+    case INTENT_DEMAND:
         return &record->taken;
     case INTENT_REDELIVER:
         return &record->redelivered;
@@ -96,6 +100,9 @@ void chan__ring_pass_head(const struct party *party, struct cursor at);
 
 /* Whether a put could succeed now: 0, or what chan__ring_put() would say. */
 int chan__ring_has_room(struct party *party);
+
+/* Whether `count` puts in a row could succeed now; 0, or what the last of them would say. */
+int chan__ring_has_places(struct party *party, uint64_t count);
 
 /* Send the message in the spare block; the hold has another, spare block afterwards.
  * -EAGAIN: full. -EPIPE: sealed. -EBADMSG. */

@@ -127,6 +127,7 @@ static void fill_header(struct segment *s, const struct segment_facts *facts)
         .endpoints = g->endpoints,
         .holds = g->holds,
         .max_deliveries = g->max_deliveries,
+        .order = g->order,
         .overflow = g->overflow,
         .inline_size = g->inline_size,
         .block_bytes = g->block_bytes,
@@ -152,7 +153,8 @@ static void fill_header(struct segment *s, const struct segment_facts *facts)
 static void fill_cells(struct segment *s)
 {
     const struct geometry *g = &s->g;
-    uint64_t hint = UINT64_C(1) << g->index_bits; /* lap 1, index 0 */
+    uint64_t hint =
+        g->messages ? UINT64_C(1) << g->index_bits : 0; /* lap 1, index 0; or no offer, no demand */
     store_relaxed(&seg_hot(s)->tail_hint, hint);
     store_relaxed(&seg_hot(s)->head_hint, hint);
     for (uint32_t cell = 0; cell < cell_count(g); cell++) {
@@ -265,6 +267,7 @@ static int validate_geometry(const struct seg_header *h, struct geometry *out)
         .endpoints = h->endpoints,
         .holds = h->holds,
         .max_deliveries = h->max_deliveries,
+        .order = h->order,
         .overflow = h->overflow,
     };
     if (chan__geometry_complete(&g))

@@ -96,7 +96,7 @@ static int exchange(struct sending *op)
     return -EBADMSG;
 }
 
-int chan__broadcast_put(void *sending)
+static int attempt_put(void *sending)
 {
     struct sending *op = sending;
     struct seg_record *record = op->tx->handle.endpoint.party.record;
@@ -138,4 +138,9 @@ uint32_t chan_sender_reached(const struct chan_sender *tx)
     if (s->g.kind != CHAN_BROADCAST || !tx->sent_to)
         return 0;
     return chan__subscription_count(s, tx->sent_to - 1);
+}
+
+int chan__broadcast_put(struct sending *op, int64_t deadline_ns)
+{
+    return chan__wait(&op->tx->handle, attempt_put, op, deadline_ns);
 }

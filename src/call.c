@@ -20,13 +20,12 @@ static int enter(struct chan_sender *tx)
     return chan__handle_enter(&tx->handle);
 }
 
-int chan__call_put(void *sending)
+int chan__call_put(struct sending *op, int64_t deadline_ns)
 {
-    struct sending *op = sending;
     if (!op->tx->reply_to.word)
         return -EOPNOTSUPP; /* chan_send(): nobody to answer to */
     chan__reply_write(segment_of(op->tx), op->spare.block, op->tx->reply_to);
-    return chan__queue_put(op);
+    return chan__queue_put(op, deadline_ns);
 }
 
 /* The request: a copy of `data`, or the first `size` bytes of a loan. */

@@ -20,6 +20,9 @@ static int cancel(struct handle *h)
         chan__event_notify_all(chan__event_of(h, CHAN_WAITS_FOR_MESSAGE));
     if (sends && calls)
         chan__event_notify_all(chan__event_of(h, CHAN_WAITS_FOR_ANSWER));
+    if (h->chan->segment.g.kind == CHAN_RENDEZVOUS)
+        chan__event_notify_all(
+            &h->endpoint.party.record->own.match.bell); /* the one or the other, see wait.c */
     return 0;
 }
 

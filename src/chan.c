@@ -2,6 +2,7 @@
 /* Channels as objects of this process: create, open, close, unlink; what they are and how full. */
 #include "src/kind.h"
 
+#include "shm/admission.h"
 #include "shm/orphans.h"
 #include "shm/overwrite.h"
 #include "shm/subscription.h"
@@ -185,7 +186,8 @@ static bool serves(const struct geometry *have, const struct geometry *want)
 {
     return have->kind == want->kind && have->lifetime == want->lifetime && have->senders == want->senders &&
            have->receivers == want->receivers && have->overflow == want->overflow &&
-           have->messages >= want->messages && have->message_size >= want->message_size;
+           have->order == want->order && have->messages >= want->messages &&
+           have->message_size >= want->message_size;
 }
 
 int chan_open_or_create(const char *name, const struct chan_options *options, struct chan **out)
@@ -314,6 +316,12 @@ static uint64_t queued(const struct chan *ch)
     return chan__ring_length(&ch->segment, &head, &length) ? 0 : length;
 }
 
+/* That senders have without having used them. */
+static uint64_t places_held(const struct chan *ch)
+{
+    return ch->segment.g.order == CHAN_FAIR ? chan__admission_total(&ch->segment) : 0;
+}
+
 uint64_t chan_len(const struct chan *ch)
 {
     uint64_t length = queued(ch) + chan__holds_total(&ch->segment, HOLD_ORPHAN);
@@ -329,7 +337,8 @@ uint64_t chan_available(const struct chan *ch)
 {
     if (never_fills(ch))
         return chan_capacity(ch);
-    return chan_capacity(ch) - queued(ch);
+    uint64_t taken = queued(ch) + places_held(ch);
+    return taken < chan_capacity(ch) ? chan_capacity(ch) - taken : 0;
 }
 
 int chan_is_empty(const struct chan *ch)
@@ -339,7 +348,7 @@ int chan_is_empty(const struct chan *ch)
 
 int chan_is_full(const struct chan *ch)
 {
-    return !never_fills(ch) && queued(ch) == chan_capacity(ch);
+    return !never_fills(ch) && chan_available(ch) == 0;
 }
 
 uint32_t chan_senders(const struct chan *ch)
@@ -360,6 +369,7 @@ int chan_is_closed(const struct chan *ch)
 
 int chan_is_drained(const struct chan *ch)
 {
-    return chan_is_closed(ch) && queued(ch) == 0 && chan__holds_total(&ch->segment, HOLD_ORPHAN) == 0 &&
+    return chan_is_closed(ch) && places_held(ch) == 0 && queued(ch) == 0 &&
+           chan__holds_total(&ch->segment, HOLD_ORPHAN) == 0 &&
            chan__holds_total(&ch->segment, HOLD_HELD) == 0;
 }

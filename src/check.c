@@ -3,6 +3,7 @@
 #include "src/handle.h"
 
 #include "shm/arena.h"
+#include "shm/match.h"
 #include "shm/orphans.h"
 #include "shm/overwrite.h"
 #include "shm/repair.h"
@@ -138,6 +139,9 @@ static int audit_records(struct audit *a)
             return wrong(a, "endpoint %" PRIu32 " is free and holds messages", number);
         if (is_free && chan__reply_open(a->segment, number))
             return wrong(a, "endpoint %" PRIu32 " is free and has open calls", number);
+        if (is_free && (chan__match_count(a->segment, number, MATCH_OFFERS) ||
+                        chan__match_count(a->segment, number, MATCH_DEMANDS)))
+            return wrong(a, "endpoint %" PRIu32 " is free and waits for a peer", number);
     }
     return 0;
 }

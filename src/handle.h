@@ -24,6 +24,11 @@ struct chan {
 /* How a call spends the time before it sleeps. */
 enum spinning { SPIN_PAUSING, SPIN_YIELDING, SPIN_NEVER };
 
+/* What a receiver has looked at and found nothing in: as long as it is the same, there is nothing. */
+struct surroundings {
+    uint64_t offers, orphans, state;
+};
+
 /* The common part of struct chan_sender and struct chan_receiver. */
 struct handle {
     struct endpoint endpoint;
@@ -37,6 +42,7 @@ struct handle {
     uint32_t pause;      /* learnt: how long to pause first */
     uint64_t moved;      /* messages of the record's when this endpoint last waited */
     enum spinning spinning;
+    struct surroundings seen; /* rendezvous: what was there before something was shown */
     atomic_bool
         cancelled;      /* a call that would wait is to return -ECANCELED instead. Writer: any thread; taken
                             * back by the call */
@@ -143,7 +149,7 @@ static inline bool chan__all_holds_open(const struct handle *h)
 }
 
 /* A SPARE hold cell with no open loan or view. -ENOBUFS -EBADMSG. */
-static inline int chan__handle_spare(struct handle *h, struct held *out)
+static ALWAYS_INLINE int chan__handle_spare(struct handle *h, struct held *out)
 {
     const struct geometry *g = &h->chan->segment.g;
     for (uint32_t tries = 0; tries < g->role_cells; tries++) {
@@ -178,6 +184,7 @@ static inline uint64_t chan__life_state(const struct chan *ch)
 bool chan__heal(struct chan *ch); /* true if there were dead endpoints */
 bool chan__life_is_stale(const struct chan *ch);
 void chan__wake_all(struct chan *ch);
+int chan__seal(struct chan *ch);            /* nothing is sent after this */
 void chan__others_may_end(struct chan *ch); /* a message is gone that other receivers may have waited for */
 
 /* keeper (keeper.c) */

@@ -50,9 +50,24 @@ static const struct kind kinds[] = {
                    .give_back = chan__queue_give_back,
                    .send_ready = chan__queue_send_ready,
                    .recv_ready = chan__queue_recv_ready},
+    [CHAN_RENDEZVOUS] = {.put = chan__rendezvous_put,
+                         .recv = chan__rendezvous_recv,
+                         .recv_view = chan__rendezvous_recv_view,
+                         .release = chan__queue_release,
+                         .give_back = chan__queue_give_back,
+                         .send_ready = chan__rendezvous_send_ready,
+                         .recv_ready = chan__rendezvous_recv_ready},
 };
+
+static const struct kind fair_queue = {.put = chan__fair_put,
+                                       .recv = chan__queue_recv,
+                                       .recv_view = chan__queue_recv_view,
+                                       .release = chan__queue_release,
+                                       .give_back = chan__queue_give_back,
+                                       .send_ready = chan__fair_send_ready,
+                                       .recv_ready = chan__queue_recv_ready};
 
 const struct kind *chan__kind(const struct chan *ch)
 {
-    return &kinds[ch->segment.g.kind];
+    return ch->segment.g.order == CHAN_FAIR ? &fair_queue : &kinds[ch->segment.g.kind];
 }

@@ -19,7 +19,11 @@ struct sending {
     size_t size;
     struct held spare;
     bool has_memory;
+    bool waits;          /* rendezvous: it may be offered */
+    uint32_t ticket;     /* rendezvous: when the call began */
     struct batch *batch; /* NULL: wake a receiver at once */
+    bool claims;         /* fair: has a claim that waits for its place */
+    bool has_place;      /* fair: has the place, and may use it after a shutdown */
 };
 
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
@@ -29,6 +33,8 @@ struct receiving {
     struct message message; /* the size also of one that was over the limit */
     uint32_t hold;          /* where the message is */
     uint32_t *unannounced;  /* NULL: wake a sender at once; else count the places it is not told of yet */
+    bool waits;             /* rendezvous: it may be demanded */
+    uint32_t ticket;        /* rendezvous: when the call began */
 };
 
 /* Of a look at a channel: words that change whenever what is ready does. */
@@ -37,8 +43,8 @@ struct stamp {
 };
 
 struct kind {
-    /* An attempt of chan__wait(): put the message of a struct sending into the channel, and tell receivers. */
-    int (*put)(void *sending);
+    /* Put the message into the channel, and tell receivers. On failure op->spare has the message still. */
+    int (*put)(struct sending *op, int64_t deadline_ns);
 
     /* Payload memory is used up: free some that the kind can do without. -EAGAIN: there is none. NULL: never. */
     int (*make_room)(struct sending *sending);
@@ -74,8 +80,23 @@ bool chan__find_view(const struct chan_receiver *rx, const struct chan_view *vie
 /* Of a channel's kind, CHAN_QUEUE ...: the geometry has been checked, so there is one. */
 const struct kind *chan__kind(const struct chan *ch);
 
+/* steps of sending (send.c) */
+int chan__sending_check_open(struct chan_sender *tx);
+int chan__sending_fill(
+    struct sending *op); /* memory and contents, unless it has them; -EAGAIN: no memory now */
+void chan__sending_drop(struct sending *op); /* it is not sent: the memory back, if it has any */
+int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size,
+                       struct sending *out);
+void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan);
+
+/* fair queues (fair.c) */
+int chan__fair_put(struct sending *op, int64_t deadline_ns);
+int chan__fair_send_ready(struct chan_sender *tx, struct stamp *stamp);
+
 /* queues (send.c, recv.c) */
-int chan__queue_put(void *sending);
+/* An attempt of chan__wait(), of a struct sending. Whole: not split for its further callers. */
+__attribute__((noinline)) int chan__queue_attempt_put(void *sending);
+int chan__queue_put(struct sending *op, int64_t deadline_ns);
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
@@ -83,6 +104,24 @@ int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
 int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view);
 int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp);
 int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
+
+/* rendezvous (rendezvous.c); views are released and given back as a queue's */
+int chan__rendezvous_put(struct sending *op, int64_t deadline_ns);
+int chan__rendezvous_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                          int64_t deadline_ns, uint32_t *unannounced);
+int chan__rendezvous_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
+int chan__rendezvous_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__rendezvous_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
+
+/* What kinds share (recv.c). One attempt: what was given back, then what `take` finds, else the end or -EAGAIN. */
+int chan__attempt(struct receiving *op, int (*take)(struct receiving *op));
+
+/* Whether a message is there, given back or where `into` looks: 0, or what a receive would say. */
+int chan__look(struct receiving *op, int (*into)(struct receiving *op));
+
+/* Hand over what was taken, if `result` is 0. */
+int chan__hand_copy(struct receiving *op, int result, void *buffer, size_t *size);
+int chan__hand_view(struct receiving *op, int result, struct chan_view *view);
 
 /* Batches (send.c, recv.c): receivers, and senders, hear of several messages at once, but of all before the caller
  * waits for them. */
@@ -95,7 +134,7 @@ void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced);
  * received, but not returned. */
 void chan__recv_returns(struct chan_receiver *rx, uint64_t messages);
 /* broadcasts (broadcast_send.c, broadcast_recv.c) */
-int chan__broadcast_put(void *sending);
+int chan__broadcast_put(struct sending *op, int64_t deadline_ns);
 int chan__broadcast_make_room(struct sending *sending);
 int chan__broadcast_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                          int64_t deadline_ns, uint32_t *unannounced);
@@ -108,12 +147,11 @@ int chan__broadcast_attached(struct chan_receiver *rx);
 
 /* Steps that kinds have in common (send.c): -EPIPE where nothing can be sent any more; the message's memory and what
  * goes with it, while its block is still private; what a message sent is counted by, and who is told of it. */
-int chan__sending_check_open(struct chan_sender *tx);
 int chan__sending_compose(struct sending *op);
 bool chan__sending_heads_a_batch(const struct sending *op);
 
 /* calls (call.c, answer.c): requests queue up like messages */
-int chan__call_put(void *sending);
+int chan__call_put(struct sending *op, int64_t deadline_ns);
 int chan__call_release(struct chan_receiver *rx, struct chan_view *view);
 void chan__call_end_all(struct chan_sender *tx); /* the caller leaves */
 void chan__call_refuse_all(
@@ -124,7 +162,7 @@ int chan__no_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_
                   uint32_t *unannounced);
 
 /* watches (watch_send.c, watch_recv.c) */
-int chan__watch_put(void *sending);
+int chan__watch_put(struct sending *op, int64_t deadline_ns);
 int chan__watch_make_room(struct sending *sending);
 int chan__watch_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced);
@@ -140,15 +178,14 @@ int chan__watch_subscribe(struct chan_receiver *rx); /* it has seen what is ther
 int chan__watch_begin(const struct segment *s, const struct chan_options *options);
 
 /* Steps of sending (send.c): memory for the message in op->spare, -EAGAIN if there is none now; the message and
- * what goes with it; and giving the memory back. */
+ * what goes with it. */
 int chan__sending_memory(struct sending *op);
 int chan__sending_describe(struct sending *op);
-void chan__sending_drop(struct sending *op);
 
-/* Queues are what is fast: their functions are called directly, not through the table. */
+/* Queues without an order are what is fast: their functions are called directly, not through the table. */
 static inline bool chan__is_queue(const struct chan *ch)
 {
-    return ch->segment.g.kind == CHAN_QUEUE;
+    return ch->segment.g.plain;
 }
 
 #endif

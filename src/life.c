@@ -8,6 +8,7 @@
 #include "src/handle.h"
 
 #include "shm/event.h"
+#include "shm/match.h"
 #include "shm/repair.h"
 
 #include <errno.h>
@@ -25,12 +26,27 @@ static void wake_callers(struct chan *ch)
     }
 }
 
+static bool is_rendezvous(const struct chan *ch)
+{
+    return ch->segment.g.kind == CHAN_RENDEZVOUS;
+}
+
 void chan__wake_all(struct chan *ch)
 {
     chan__event_notify_all(&seg_hot(&ch->segment)->data_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->space_event);
     chan__event_notify_all(&seg_hot(&ch->segment)->life_event);
     wake_callers(ch);
+    if (is_rendezvous(ch))
+        chan__match_ring_all(&ch->segment);
+}
+
+int chan__seal(struct chan *ch)
+{
+    if (!is_rendezvous(ch))
+        return chan__ring_seal(&ch->segment);
+    chan__match_seal(&ch->segment);
+    return 0;
 }
 
 /* Before a change that concerns all: see event.h. */
@@ -44,6 +60,8 @@ static void warn_all(struct chan *ch)
     if (chan__event_has_sleepers(&hot->life_event))
         chan__event_wake(&hot->life_event, INT_MAX);
     wake_callers(ch);
+    if (is_rendezvous(ch))
+        chan__match_ring_all(&ch->segment);
 }
 
 /* Of kinds where a receiver gets only what is sent while it is there, the side of receivers is open whenever there is
@@ -127,13 +145,21 @@ static uint64_t update_flags(struct chan *ch, uint32_t leaving)
     }
 }
 
+/* On a fair queue those who have places may use them after it was shut down: nobody gets new ones, and the ring is
+ * sealed only when there is nobody to receive. */
+static bool seals(const struct chan *ch, uint64_t state)
+{
+    bool ends_at_once = state & STATE_SHUT_DOWN && ch->segment.g.order != CHAN_FAIR;
+    return ends_at_once || (state & STATE_RECEIVERS_GONE && !reopens(&ch->segment));
+}
+
 /* Whatever the flags call for is done by everybody who comes by: whoever set one may have been killed
  * right after. */
 static void follow_flags(struct chan *ch, uint64_t state)
 {
     const struct segment *s = &ch->segment;
-    if (state & STATE_SHUT_DOWN || (state & STATE_RECEIVERS_GONE && !reopens(&ch->segment)))
-        (void)chan__ring_seal(s); /* a corrupt ring shows itself to those who use it */
+    if (seals(ch, state))
+        (void)chan__seal(ch); /* a corrupt ring shows itself to those who use it */
     if (state & STATE_FINISHED && ch->path)
         (void)chan__segment_unlink(s->fd, ch->path); /* whoever is at it already does the same */
     if (state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE | STATE_RECEIVERS_GONE))
@@ -193,7 +219,7 @@ int chan_shutdown(struct chan *ch)
         if (now & STATE_SHUT_DOWN || cas_seq_cst_u64(state, now, (now | STATE_SHUT_DOWN) + STATE_VERSION))
             break;
     }
-    int result = chan__ring_seal(&ch->segment);
+    int result = seals(ch, STATE_SHUT_DOWN) ? chan__seal(ch) : 0;
     chan__life_update(ch);
     if (notice >= 0)
         close(notice);

@@ -19,6 +19,8 @@ static const struct chan_options defaults = CHAN_OPTIONS_INIT;
 
 static uint64_t messages_of(const struct chan_options *options)
 {
+    if (options->kind == CHAN_RENDEZVOUS)
+        return options->messages; /* none */
     bool one = options->kind == CHAN_WATCH || options->kind == CHAN_ONESHOT;
     uint64_t usual = one ? 1 : DEFAULT_MESSAGES;
     return options->messages ? options->messages : usual;
@@ -38,7 +40,7 @@ static uint64_t messages_wanted(const struct chan_options *options)
     if (options->kind == CHAN_WATCH)
         return 1 + 2 * (uint64_t)endpoints_of(options);
     bool overwrites = options->kind == CHAN_BROADCAST && options->overflow == CHAN_LAG;
-    return messages_of(options) + overwrites;
+    return options->kind == CHAN_RENDEZVOUS ? DEFAULT_MESSAGES : messages_of(options) + overwrites;
 }
 
 /* The initial value has a channel of its kind, and room in it. */
@@ -78,6 +80,7 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
         .endpoints = endpoints_of(options),
         .holds = options->holds ? options->holds : DEFAULT_HOLDS,
         .max_deliveries = options->max_deliveries,
+        .order = options->order,
         .overflow = options->overflow,
     };
     return chan__geometry_complete(g);
@@ -132,6 +135,7 @@ void chan_options_of(const struct chan *ch, struct chan_options *out)
         .lifetime = g->lifetime,
         .group = CHAN_NO_GROUP,
         .max_deliveries = g->max_deliveries,
+        .order = g->order,
         .overflow = g->overflow,
     };
     struct chan_stat stat = {.size = sizeof stat};

@@ -2,6 +2,7 @@
 /* Receiving: copies, batches, views; discarding. */
 #include "src/kind.h"
 
+#include "shm/admission.h"
 #include "shm/arena.h"
 #include "shm/event.h"
 #include "shm/orphans.h"
@@ -40,10 +41,10 @@ static bool others_hold_messages(struct receiving *op)
 }
 
 /* How many senders to wake for so many free places. With payload units, the one sender woken might wait for
- * units while another waits for just this cell. */
+ * units while another waits for just this cell; and where there is an order, it might be another's turn. */
 static int senders_to_wake(const struct segment *s, uint32_t places)
 {
-    return s->g.units ? INT_MAX : (int)places;
+    return s->g.wakes_all ? INT_MAX : (int)places;
 }
 
 void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
@@ -89,30 +90,36 @@ static int take_from_ring(struct receiving *op)
     return take_until(op, NULL);
 }
 
+/* Closed, and nothing was there: once nothing more can come, what is there is all. -EAGAIN: something may come. */
+OUT_OF_LINE static int take_the_rest(struct receiving *op, uint64_t state, int (*again)(struct receiving *))
+{
+    const struct segment *s = segment_of(op->rx);
+    int result = 0;
+    bool sealed = state & STATE_SHUT_DOWN && s->g.order != CHAN_FAIR;
+    if (sealed) /* or whoever shut it down was killed, or stopped, before sealing the ring */
+        result = chan__seal(op->rx->handle.chan);
+    else if (state & STATE_SHUT_DOWN && chan__admission_total(s))
+        return -EAGAIN; /* places that somebody has may still be used; there are no new ones */
+    if (!result)
+        result = again(op);
+    return result == -EAGAIN && !sealed ? -EPIPE : result;
+}
+
 /* Nothing is queued: has it ended, or is there only nothing yet? `again` repeats what found nothing. */
 static inline int end_or_empty(struct receiving *op, int result, int (*again)(struct receiving *))
 {
     struct chan *ch = op->rx->handle.chan;
     uint64_t state = chan__life_state(ch);
-    if (result == -EAGAIN && state & STATE_SHUT_DOWN) {
-        /* Whoever shut it down was killed, or stopped, before sealing the ring. */
-        result = chan__ring_seal(&ch->segment);
-        if (!result)
-            result = again(op);
-    } else if (result == -EAGAIN && state & STATE_SENDERS_GONE) {
-        result = again(op); /* what they sent before they were gone is there now */
-        if (result == -EAGAIN)
-            result = -EPIPE;
-    }
+    if (result == -EAGAIN && state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
+        result = take_the_rest(op, state, again);
     /* Twice: between two records a message may pass from one already looked at to one not yet looked at. */
     if (result == -EPIPE && (others_hold_messages(op) || others_hold_messages(op)))
         return -EAGAIN;
     return result;
 }
 
-static int attempt_take(void *operation)
+static inline int take_or_end(struct receiving *op, int (*take)(struct receiving *op))
 {
-    struct receiving *op = operation;
     const struct segment *s = segment_of(op->rx);
     int result;
     int rounds = 0;
@@ -122,13 +129,23 @@ static int attempt_take(void *operation)
         result =
             (uint32_t)orphans ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message) : -EAGAIN;
         if (result == -EAGAIN)
-            result = take_from_ring(op);
+            result = take(op);
         if (result == -EAGAIN || result == -EPIPE)
-            result = end_or_empty(op, result, take_from_ring);
+            result = end_or_empty(op, result, take);
         /* An orphan that came after the look and before the ring was found empty has to be looked for
          * again. Those that were looked at and stay, waiting for the dead-letter channel, are no reason. */
     } while (result == -EAGAIN && load_acquire(&seg_hot(s)->orphans) != orphans && ++rounds < ORPHAN_ROUNDS);
     return result;
+}
+
+static int attempt_take(void *operation)
+{
+    return take_or_end(operation, take_from_ring);
+}
+
+int chan__attempt(struct receiving *op, int (*take)(struct receiving *op))
+{
+    return take_or_end(op, take);
 }
 
 /* The message of a taken hold; counts the delivery. NULL: the segment is corrupt, the message is dropped. */
@@ -179,16 +196,26 @@ static inline bool copy_out(struct receiving *op, void *buffer)
     return true;
 }
 
+static inline int hand_copy(struct receiving *op, int result, void *buffer, size_t *size)
+{
+    if (!result && !copy_out(op, buffer))
+        return -EBADMSG;
+    if (size && (!result || result == -EMSGSIZE))
+        *size = op->message.size;
+    return result;
+}
+
+int chan__hand_copy(struct receiving *op, int result, void *buffer, size_t *size)
+{
+    return hand_copy(op, result, buffer, size);
+}
+
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced)
 {
     struct receiving op = {.rx = rx, .limit = capacity, .unannounced = unannounced};
     int result = chan__wait(&rx->handle, attempt_take, &op, deadline_ns);
-    if (!result && !copy_out(&op, buffer))
-        return -EBADMSG;
-    if (size && (!result || result == -EMSGSIZE))
-        *size = op.message.size;
-    return result;
+    return hand_copy(&op, result, buffer, size);
 }
 
 static inline int receive_copy(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
@@ -303,13 +330,12 @@ ssize_t chan_recv_many_until(struct chan_receiver *rx, struct iovec *messages, s
     return recv_many_until(rx, messages, count, chan__user_deadline(deadline_ns));
 }
 
-/* Whether a message is there: 0, or what a receive would say. */
-static int look(struct receiving *op)
+int chan__look(struct receiving *op, int (*into)(struct receiving *))
 {
     if (chan__orphans_maybe(segment_of(op->rx)) && chan__is_given_back(op->rx))
         return 0;
-    int result = look_into_ring(op);
-    return result ? end_or_empty(op, result, look_into_ring) : 0;
+    int result = into(op);
+    return result ? end_or_empty(op, result, into) : 0;
 }
 
 /* Draining: what is given back first, without waiting, then what the ring had at one moment. */
@@ -364,9 +390,14 @@ static int drain_from(struct draining *d, int (*attempt)(struct draining *d))
 /* 1: what is sent, and not received, is all there will ever be. */
 static int is_over(const struct chan_receiver *rx)
 {
+    const struct segment *s = segment_of(rx);
     uint64_t state = chan__life_state(rx->handle.chan);
-    int result = state & STATE_SHUT_DOWN ? chan__ring_seal(segment_of(rx)) : 0;
-    return result ? result : (state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE)) != 0;
+    if (!(state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE)))
+        return 0;
+    if (s->g.order == CHAN_FAIR)
+        return state & STATE_SENDERS_GONE || !chan__admission_total(s);
+    int result = state & STATE_SHUT_DOWN ? chan__ring_seal(s) : 0;
+    return result ? result : 1;
 }
 
 static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
@@ -393,7 +424,7 @@ ssize_t chan_drain(struct chan_receiver *rx, struct iovec *messages, size_t coun
 {
     if (!rx || (!messages && count))
         return -EINVAL;
-    if (!chan__is_queue(rx->handle.chan))
+    if (segment_of(rx)->g.kind != CHAN_QUEUE)
         return -EOPNOTSUPP;
     ssize_t result = chan__handle_enter(&rx->handle);
     if (result)
@@ -409,7 +440,7 @@ static int attempt_view(void *operation)
     struct receiving *op = operation;
     if (!chan__all_holds_open(&op->rx->handle))
         return attempt_take(op);
-    int result = look(op);
+    int result = chan__look(op, look_into_ring);
     return result ? result : -ENOBUFS;
 }
 
@@ -420,31 +451,35 @@ int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp)
     const struct segment *s = segment_of(rx);
     struct receiving op = {.rx = rx};
     uint64_t orphans = load_acquire(&seg_hot(s)->orphans); /* ORPHAN */
-    int result = look(&op);
+    int result = chan__look(&op, look_into_ring);
     *stamp = (struct stamp){{chan__ring_number(&s->g, rx->handle.endpoint.party.cursor), orphans}};
     return result == -EAGAIN ? result : 0;
+}
+
+int chan__hand_view(struct receiving *op, int result, struct chan_view *view)
+{
+    if (result)
+        return result;
+    const unsigned char *payload = delivered(op);
+    if (!payload)
+        return -EBADMSG;
+    const struct seg_block *block = op->message.block;
+    op->rx->handle.open |= hold_bit(&op->rx->handle, op->hold);
+    *view = (struct chan_view){
+        .data = payload,
+        .size = op->message.size,
+        .deliveries = load_relaxed(&block->deliveries),
+        .sender = load_relaxed(&block->sender),
+        .sent_ns = (int64_t)load_relaxed(&block->sent_ns),
+        .hold = op->hold + 1,
+    };
+    return 0;
 }
 
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
 {
     struct receiving op = {.rx = rx, .limit = UINT64_MAX};
-    int result = chan__wait(&rx->handle, attempt_view, &op, deadline_ns);
-    if (result)
-        return result;
-    const unsigned char *payload = delivered(&op);
-    if (!payload)
-        return -EBADMSG;
-    const struct seg_block *block = op.message.block;
-    rx->handle.open |= hold_bit(&rx->handle, op.hold);
-    *view = (struct chan_view){
-        .data = payload,
-        .size = op.message.size,
-        .deliveries = load_relaxed(&block->deliveries),
-        .sender = load_relaxed(&block->sender),
-        .sent_ns = (int64_t)load_relaxed(&block->sent_ns),
-        .hold = op.hold + 1,
-    };
-    return 0;
+    return chan__hand_view(&op, chan__wait(&rx->handle, attempt_view, &op, deadline_ns), view);
 }
 
 static int recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
@@ -576,7 +611,7 @@ void chan__discard_all(struct handle *h)
     struct party party =
         h->endpoint.party; /* a sender's cursor is at the tail; this walk starts at the head */
     party.cursor = chan__ring_start(s, &seg_hot(s)->head_hint);
-    while (!chan__handle_spare(h, &spare) && !chan__ring_discard(&party, &spare, &message))
+    while (s->g.messages && !chan__handle_spare(h, &spare) && !chan__ring_discard(&party, &spare, &message))
         (void)chan__arena_free(s, message.number);
     chan__discard_given_back(h);
 }

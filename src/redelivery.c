@@ -226,6 +226,8 @@ int chan_receiver_set_dead_letters(struct chan_receiver *rx, struct chan_sender 
         chan_id(dead_letters->handle.chan, other);
         if (!rx->handle.chan->segment.g.max_deliveries || !memcmp(own, other, sizeof own))
             result = -EINVAL;
+        else if (dead_letters->handle.chan->segment.g.kind == CHAN_RENDEZVOUS)
+            result = -EOPNOTSUPP; /* it has no room in which they could wait */
     }
     if (!result)
         rx->dead_letters = dead_letters;

@@ -19,15 +19,15 @@ static struct segment *segment_of(const struct chan_sender *tx)
     return &tx->handle.chan->segment;
 }
 
-/* Closed comes before everything, room or not. */
-static int check_open(struct chan_sender *tx)
+/* Closed comes before everything, room or not; who has a place in a fair queue may use it after a shutdown. */
+static int check_open(struct chan_sender *tx, bool has_place)
 {
     uint64_t state = chan__life_state(tx->handle.chan);
     if (!(state & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE)))
         return 0;
     if (state & STATE_RECEIVERS_GONE)
         chan__discard_all(&tx->handle); /* the last receiver may have been killed, and nobody else be left */
-    return -EPIPE;
+    return has_place && !(state & STATE_RECEIVERS_GONE) ? 0 : -EPIPE;
 }
 
 OUT_OF_LINE static int claim(struct sending *op)
@@ -64,7 +64,7 @@ static inline int get_memory(struct sending *op)
     return 0;
 }
 
-void chan__sending_drop(struct sending *op)
+static void drop_memory(struct sending *op)
 {
     op->has_memory = false;
     if (chan__arena_free(segment_of(op->tx), op->spare.number))
@@ -108,9 +108,69 @@ static inline int describe(struct sending *op)
     return 0;
 }
 
+static inline int fill(struct sending *op)
+{
+    int result = get_memory(op);
+    return result ? result : describe(op);
+}
+
+/* Into the ring, and tell receivers. */
+static inline int place(struct sending *op)
+{
+    struct party *party = &op->tx->handle.endpoint.party;
+    atomic_u32 *event = &seg_hot(party->segment)->data_event;
+    if (heads_a_batch(op) && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
+        chan__event_wake(event, 1);
+    int result = chan__ring_put(party, &op->spare);
+    if (result)
+        return result;
+    store_relaxed(&party->record->sent_bytes, load_relaxed(&party->record->sent_bytes) + op->size);
+    if (op->batch)
+        op->batch->unannounced++;
+    else
+        chan__event_notify(event, 1);
+    return 0;
+}
+
+int chan__queue_attempt_put(void *sending)
+{
+    struct sending *op = sending;
+    int result = check_open(op->tx, op->has_place);
+    if (!result && !op->has_memory) {
+        if (op->size > LOOK_FIRST_BYTES)
+            result = chan__ring_has_room(&op->tx->handle.endpoint.party);
+        if (!result)
+            result = fill(op);
+    }
+    return result ? result : place(op);
+}
+
+/* Full at one place twice: a place that had become free in between would still be, or the next sender's would be
+ * another. */
+int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp)
+{
+    struct party *party = &tx->handle.endpoint.party;
+    int result = check_open(tx, false);
+    if (!result)
+        result = chan__ring_has_room(party);
+    *stamp = (struct stamp){{chan__ring_number(&party->segment->g, party->cursor)}};
+    return result == -EAGAIN ? result : 0;
+}
+
+int chan__queue_put(struct sending *op, int64_t deadline_ns)
+{
+    return chan__wait(&op->tx->handle, chan__queue_attempt_put, op, deadline_ns);
+}
+
+static inline int put(struct sending *op, int64_t deadline_ns)
+{
+    const struct chan *ch = op->tx->handle.chan;
+    return chan__is_queue(ch) ? chan__queue_put(op, deadline_ns) : chan__kind(ch)->put(op, deadline_ns);
+}
+
 int chan__sending_check_open(struct chan_sender *tx)
 {
-    return check_open(tx);
+    return check_open(tx, false);
 }
 
 int chan__sending_memory(struct sending *op)
@@ -126,8 +186,7 @@ int chan__sending_describe(struct sending *op)
 int chan__sending_compose(struct sending *op)
 {
     chan__overwrite_fence();
-    int result = get_memory(op);
-    return result ? result : describe(op);
+    return fill(op);
 }
 
 bool chan__sending_heads_a_batch(const struct sending *op)
@@ -135,53 +194,15 @@ bool chan__sending_heads_a_batch(const struct sending *op)
     return heads_a_batch(op);
 }
 
-int chan__queue_put(void *sending)
+int chan__sending_fill(struct sending *op)
 {
-    struct sending *op = sending;
-    struct party *party = &op->tx->handle.endpoint.party;
-    int result = check_open(op->tx);
-    if (!result && !op->has_memory) {
-        if (op->size > LOOK_FIRST_BYTES)
-            result = chan__ring_has_room(party);
-        if (!result)
-            result = get_memory(op);
-        if (!result)
-            result = describe(op);
-    }
-    if (result)
-        return result;
-    atomic_u32 *event = &seg_hot(party->segment)->data_event;
-    if (heads_a_batch(op) && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
-        chan__event_wake(event, 1);
-    result = chan__ring_put(party, &op->spare);
-    if (result)
-        return result;
-    store_relaxed(&party->record->sent_bytes, load_relaxed(&party->record->sent_bytes) + op->size);
-    if (op->batch)
-        op->batch->unannounced++;
-    else
-        chan__event_notify(event, 1);
-    return 0;
+    return op->has_memory ? 0 : fill(op);
 }
 
-/* Full at one place twice: a place that had become free in between would still be, or the next sender's would be
- * another. */
-int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp)
+void chan__sending_drop(struct sending *op)
 {
-    struct party *party = &tx->handle.endpoint.party;
-    int result = check_open(tx);
-    if (!result)
-        result = chan__ring_has_room(party);
-    *stamp = (struct stamp){{chan__ring_number(&party->segment->g, party->cursor)}};
-    return result == -EAGAIN ? result : 0;
-}
-
-static inline int put(struct sending *op, int64_t deadline_ns)
-{
-    struct handle *h = &op->tx->handle;
-    if (chan__is_queue(h->chan))
-        return chan__wait(h, chan__queue_put, op, deadline_ns);
-    return chan__wait(h, chan__kind(h->chan)->put, op, deadline_ns);
+    if (op->has_memory)
+        drop_memory(op);
 }
 
 static inline void count_one(atomic_u64 *count)
@@ -328,7 +349,7 @@ ssize_t chan_send_many_until(struct chan_sender *tx, const struct iovec *message
 static int attempt_memory(void *operation)
 {
     struct sending *op = operation;
-    int result = check_open(op->tx);
+    int result = check_open(op->tx, false);
     return result ? result : get_memory(op);
 }
 
@@ -391,7 +412,8 @@ int chan_reserve_until(struct chan_sender *tx, size_t size, struct chan_loan *lo
 
 /* The block of an open loan; false if it is none. loan->hold is the hold cell + 1, so that a zeroed loan is
  * no loan. Its address tells it from other senders' loans. */
-static bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan, struct held *out)
+static ALWAYS_INLINE bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan,
+                                    struct held *out)
 {
     if (loan->hold < 1 || loan->hold > segment_of(tx)->g.role_cells ||
         !(tx->handle.open & hold_bit(&tx->handle, loan->hold - 1)))
@@ -400,18 +422,29 @@ static bool find_loan(const struct chan_sender *tx, const struct chan_loan *loan
            chan__payload(segment_of(tx), out->block, 0) == loan->data;
 }
 
+static ALWAYS_INLINE int begin_commit(struct chan_sender *tx, const struct chan_loan *loan, size_t size,
+                                      struct sending *out)
+{
+    *out = (struct sending){.tx = tx, .size = size, .has_memory = true};
+    if (!find_loan(tx, loan, &out->spare) || size > loan->size)
+        return -EINVAL;
+    return describe(out);
+}
+
+static ALWAYS_INLINE void end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan)
+{
+    tx->handle.open &= ~hold_bit(&tx->handle, op->spare.hold);
+    *loan = (struct chan_loan){0};
+}
+
 static int commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
 {
-    struct sending op = {.tx = tx, .size = size, .has_memory = true};
-    if (!find_loan(tx, loan, &op.spare) || size > loan->size)
-        return -EINVAL;
-    int result = describe(&op);
+    struct sending op;
+    int result = begin_commit(tx, loan, size, &op);
     if (!result)
         result = put(&op, deadline_ns);
-    if (!result) {
-        tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
-        *loan = (struct chan_loan){0};
-    }
+    if (!result)
+        end_loan(tx, &op, loan);
     return result;
 }
 
@@ -421,6 +454,16 @@ int chan__commit_loan(struct chan_sender *tx, struct chan_loan *loan, size_t siz
     if (result)
         count_refusal(tx, result);
     return result;
+}
+
+int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size, struct sending *out)
+{
+    return begin_commit(tx, loan, size, out);
+}
+
+void chan__sending_end_loan(struct chan_sender *tx, const struct sending *op, struct chan_loan *loan)
+{
+    end_loan(tx, op, loan);
 }
 
 static int commit_until(struct chan_sender *tx, struct chan_loan *loan, size_t size, int64_t deadline_ns)
@@ -464,9 +507,8 @@ int chan_abort(struct chan_sender *tx, struct chan_loan *loan)
         return result;
     struct sending op = {.tx = tx};
     if (find_loan(tx, loan, &op.spare)) {
-        chan__sending_drop(&op);
-        tx->handle.open &= ~hold_bit(&tx->handle, op.spare.hold);
-        *loan = (struct chan_loan){0};
+        drop_memory(&op);
+        end_loan(tx, &op, loan);
     } else {
         result = -EINVAL;
     }

@@ -2,7 +2,9 @@
 /* Figures of a channel and of its endpoints, read without touching it. */
 #include "src/handle.h"
 
+#include "shm/admission.h"
 #include "shm/arena.h"
+#include "shm/match.h"
 #include "shm/orphans.h"
 #include "shm/overwrite.h"
 #include "shm/process.h"
@@ -27,6 +29,10 @@ static void add_counters(const struct segment *s, struct chan_stat *out)
         given_back += load_acquire(&record->moves);
         out->sent_bytes += load_relaxed(&record->sent_bytes);
         out->received_bytes += load_relaxed(&record->received_bytes);
+    }
+    for (uint32_t number = 0; number < s->g.endpoints; number++) {
+        out->offers += chan__match_count(s, number, MATCH_OFFERS);
+        out->demands += chan__match_count(s, number, MATCH_DEMANDS);
     }
     out->held = chan__holds_total(s, HOLD_HELD);
     out->orphaned = chan__holds_total(s, HOLD_ORPHAN);
@@ -130,6 +136,7 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
         .shut_down = (state & STATE_SHUT_DOWN) != 0,
         .senders_gone = (state & STATE_SENDERS_GONE) != 0,
         .receivers_gone = (state & STATE_RECEIVERS_GONE) != 0,
+        .permits = s->g.order == CHAN_FAIR ? chan__admission_total(s) : 0,
         .units_used = chan__arena_used(s),
         .created_ns = header->created_ns,
         .creator_pid = header->creator_pid,
@@ -156,6 +163,13 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
     stat.dead = report.dead;
     *out = stat;
     return 0;
+}
+
+/* In the middle of an exchange, and not only waiting for a peer to begin one. */
+static bool is_in_operation(const struct segment *s, uint32_t number)
+{
+    return load_acquire(&seg_record(s, number)->intent_old) && !chan__match_count(s, number, MATCH_OFFERS) &&
+           !chan__match_count(s, number, MATCH_DEMANDS);
 }
 
 static void describe_waiting(const struct seg_record *record, struct chan_endpoint_stat *out)
@@ -205,11 +219,12 @@ int chan_endpoint_stat(const struct chan *ch, uint32_t number, struct chan_endpo
         .start_time = load_relaxed(&record->start_time),
         .generation = status_generation(status),
         .attached_ns = (int64_t)load_relaxed(&record->attached_ns),
-        .in_operation = load_acquire(&record->intent_old) != 0,
+        .in_operation = is_in_operation(s, number),
         .messages =
             load_relaxed(sends ? &record->sent : &record->taken) - load_relaxed(&record->base_messages),
         .bytes = load_relaxed(sends ? &record->sent_bytes : &record->received_bytes) -
                  load_relaxed(&record->base_bytes),
+        .permits = s->g.order == CHAN_FAIR ? chan__admission_held(s, number) : 0,
         .held = chan__holds_count(s, number, HOLD_HELD),
         .orphaned = chan__holds_count(s, number, HOLD_ORPHAN),
     };

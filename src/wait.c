@@ -92,24 +92,6 @@ void chan__count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t s
     store_relaxed(waited_ns, load_relaxed(waited_ns) + slept_ns);
 }
 
-/* One sleep. -EAGAIN: woken, look again. */
-static int sleep_once(struct handle *h, uint32_t waits_for, uint32_t key, int64_t deadline_ns,
-                      struct patience *patience)
-{
-    patience->alone = !chan__keeper_watches(h->chan);
-    int64_t now = chan_now();
-    if (now >= deadline_ns)
-        return -ETIMEDOUT;
-    int64_t end = patience_end(patience, now, deadline_ns);
-    int result = chan__event_wait(chan__event_of(h, waits_for), key, end);
-    chan__count_sleep(h->endpoint.party.record, waits_for, (uint64_t)(chan_now() - now));
-    if (patience_is_over(patience, result == -ETIMEDOUT && end != deadline_ns))
-        (void)chan__heal(h->chan);
-    if (result == -EINTR && h->flags & CHAN_INTERRUPTIBLE)
-        return -EINTR;
-    return -EAGAIN;
-}
-
 atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for)
 {
     struct seg_hot *hot = seg_hot(&h->chan->segment);
@@ -125,6 +107,30 @@ atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for)
     }
 }
 
+/* Whoever shows an offer or a demand sleeps on a bell of its own: it is for nobody else. */
+static atomic_u32 *sleeps_on(const struct handle *h, uint32_t waits_for)
+{
+    return h->endpoint.party.shown ? &h->endpoint.party.record->own.match.bell : chan__event_of(h, waits_for);
+}
+
+/* One sleep. -EAGAIN: woken, look again. */
+static int sleep_once(struct handle *h, uint32_t waits_for, uint32_t key, int64_t deadline_ns,
+                      struct patience *patience)
+{
+    patience->alone = !chan__keeper_watches(h->chan);
+    int64_t now = chan_now();
+    if (now >= deadline_ns)
+        return -ETIMEDOUT;
+    int64_t end = patience_end(patience, now, deadline_ns);
+    int result = chan__event_wait(sleeps_on(h, waits_for), key, end);
+    chan__count_sleep(h->endpoint.party.record, waits_for, (uint64_t)(chan_now() - now));
+    if (patience_is_over(patience, result == -ETIMEDOUT && end != deadline_ns))
+        (void)chan__heal(h->chan);
+    if (result == -EINTR && h->flags & CHAN_INTERRUPTIBLE)
+        return -EINTR;
+    return -EAGAIN;
+}
+
 /* Looked at between preparing to sleep and sleeping, like the attempt: chan__cancel() raises the event
  * afterwards. */
 static bool is_cancelled(struct handle *h)
@@ -135,7 +141,6 @@ static bool is_cancelled(struct handle *h)
 static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
                        int64_t deadline_ns)
 {
-    atomic_u32 *event = chan__event_of(h, waits_for);
     struct seg_record *record = h->endpoint.party.record;
     store_relaxed(&record->waiting_since_ns, (uint64_t)chan_now());
     store_release(&record->waits_for, waits_for);
@@ -143,6 +148,7 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
     bool interrupted = false;
     struct patience patience = {PATIENCE_NS, false};
     for (;;) {
+        atomic_u32 *event = sleeps_on(h, waits_for);
         uint32_t key = chan__event_prepare(event);
         result = attempt(operation);
         if (result == -EAGAIN && is_cancelled(h))
@@ -151,6 +157,8 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
             result = -EINTR;
         if (result != -EAGAIN)
             break;
+        if (event != sleeps_on(h, waits_for))
+            continue; /* the attempt has shown something, or withdrawn it */
         result = sleep_once(h, waits_for, key, deadline_ns, &patience);
         interrupted = result == -EINTR;
         if (result == -ETIMEDOUT)
@@ -159,7 +167,7 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
     store_release(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
     /* This may have been the one sleeper woken for a message that it cannot take: somebody else may. */
     if (result == -EMSGSIZE || result == -ENOBUFS)
-        chan__event_notify(event, 1);
+        chan__event_notify(sleeps_on(h, waits_for), 1);
     return result;
 }
 

@@ -97,7 +97,7 @@ int chan__watch_make_room(struct sending *op)
     return chan__watch_reclaim(&op->tx->handle.chan->segment) ? 0 : -EAGAIN;
 }
 
-int chan__watch_put(void *sending)
+static int attempt_put(void *sending)
 {
     struct sending *op = sending;
     int result = -EPIPE;
@@ -115,6 +115,11 @@ int chan__watch_put(void *sending)
     if (!result)
         tidy(op);
     return result == -EAGAIN ? -EBADMSG : result;
+}
+
+int chan__watch_put(struct sending *op, int64_t deadline_ns)
+{
+    return chan__wait(&op->tx->handle, attempt_put, op, deadline_ns);
 }
 
 /* Closed, too, is ready. */

@@ -25,6 +25,16 @@ struct chan;
 #define CHAN_ONESHOT                                                                                         \
     3u               /* one message, from the one sender to the one receiver; sending it closes the channel */
 #define CHAN_CALL 4u /* queue of requests, each of which is answered to the endpoint that sent it: call.h */
+#define CHAN_RENDEZVOUS 5u /* no room at all: a send ends when a receiver takes the message */
+
+/* Rendezvous. A send succeeds when a live receiver that waits has been given the message, a receive when a live sender
+ * waits; the try_ forms only with one that waits right now. A call that times out, is interrupted or cancelled has
+ * had no part in a match, on either side. Whoever has waited longest is served first; of two whose calls began at the
+ * same time, either. It is always empty and full: capacity, len and available are 0. A message that is larger than
+ * the waiting receiver's buffer is not given to it; that receive ends with -EMSGSIZE once the sender waits, too. A
+ * receiver killed before it has copied the message, or with a view of it, leaves it to another receiver, as in a
+ * queue. Batches are sent one message after the other. Select meets those that wait in calls, not other selects.
+ * Each match asks the kernel once whether the peer lives. */
 
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u
@@ -39,6 +49,14 @@ struct chan;
 #define CHAN_EPHEMERAL 0u
 #define CHAN_DURABLE 1u
 
+/* In which order senders get the places of a queue that become free.
+ *
+ * Barging: whoever comes first. Fair: whoever has waited longest; nobody overtakes one who waits, try_ forms say
+ * -EAGAIN although there is a place if somebody older waits for it, and places can be had before there is a message
+ * (shmchan/permit.h). Each send costs more, and each place that becomes free wakes all who wait. Receivers have no
+ * order: a message is for whoever comes. */
+#define CHAN_BARGING 0u
+#define CHAN_FAIR 1u
 /* What a broadcast does with messages that a receiver has not read yet when `messages` later ones have been sent:
  * overwrite them, and tell the receiver how many it missed, or have the senders wait for it. */
 #define CHAN_LAG 0u
@@ -63,9 +81,10 @@ struct chan;
 #define CHAN_UNSEALED 0x40u
 
 struct chan_options {
-    uint32_t size;     /* sizeof(struct chan_options): lets the structure grow */
-    uint32_t kind;     /* CHAN_QUEUE ... */
-    uint64_t messages; /* capacity, 1 .. 2^24; 0 means 64 (CHAN_WATCH and CHAN_ONESHOT: 1, the only one) */
+    uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
+    uint32_t kind;           /* CHAN_QUEUE ... */
+    uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64 (CHAN_WATCH and CHAN_ONESHOT: 1, the only one;
+                        * CHAN_RENDEZVOUS: 0) */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
     uint64_t bytes;          /* payload budget, see below; 0 means a default */
     uint32_t endpoints;      /* most endpoints attached at once, 1 .. 1024; 0 means 64 (CHAN_ONESHOT: 4) */
@@ -77,6 +96,7 @@ struct chan_options {
     uint32_t group;          /* group of the object; CHAN_NO_GROUP leaves it */
     uint32_t flags;          /* CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER */
     uint32_t max_deliveries; /* see below; 0: no limit */
+    uint32_t order;          /* CHAN_BARGING or CHAN_FAIR */
     uint32_t overflow;       /* broadcast: CHAN_LAG or CHAN_BLOCK; else 0 */
     const void *initial;     /* of a watch: the value it begins with, `initial_size` bytes; copied */
     size_t initial_size;
@@ -139,7 +159,7 @@ CHAN_API CHAN_MUST_USE int chan_create(const char *name, const struct chan_optio
 CHAN_API CHAN_MUST_USE int chan_open(const char *name, uint32_t flags, struct chan **out);
 
 /* Open, or create if it does not exist; of racing callers one creates and the others open. An existing
- * channel must serve what is asked: same kind, multiplicities and lifetime, at least as many messages and
+ * channel must serve what is asked: same kind, order, multiplicities and lifetime, at least as many messages and
  * as large ones; else -EEXIST. Flags are those in the options. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_open_or_create(const char *name, const struct chan_options *options,
                                                struct chan **out);
@@ -170,8 +190,8 @@ CHAN_API void chan_close(struct chan *ch);
  * just removing or replacing it. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_unlink(const char *name);
 
-/* End the channel: sends that have not taken effect fail with -EPIPE, receivers get what is queued and
- * then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. It is the half close
+/* End the channel: sends that have not taken effect fail with -EPIPE (but for those on permits), receivers get
+ * what is queued and then -EPIPE. Everybody asleep is woken. Idempotent; permanent; works for both lifetimes. It is the half close
  * that receivers want, too: chan_shutdown(chan_of_receiver(rx)) refuses what comes and keeps what is there, for
  * all receivers; chan_close_receiver() of the last one throws it away. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_shutdown(struct chan *ch);

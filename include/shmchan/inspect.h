@@ -31,9 +31,10 @@ struct chan_stat {
                              * died in them: by a copying receive they may have gone with it */
     uint64_t sent_bytes; /* counted after the fact: short by what a killed call had in hand */
     uint64_t received_bytes;
-    uint64_t queued;     /* in the queue now */
-    uint64_t held;       /* in the hands of receivers now */
-    uint64_t orphaned;   /* given back by dead receivers, waiting for redelivery */
+    uint64_t queued;   /* in the queue now */
+    uint64_t held;     /* in the hands of receivers now */
+    uint64_t orphaned; /* given back by dead receivers, waiting for redelivery */
+    uint64_t permits;  /* places kept for senders of a fair queue: permits, and sends about to take effect */
     uint64_t units_used; /* payload units in use, of chan_memory.units */
     int64_t oldest_ns;   /* age of the oldest queued message, nanoseconds; -1 if none */
     uint32_t senders;    /* attached */
@@ -75,6 +76,8 @@ struct chan_stat {
     uint64_t finished;        /* of which the callers have read that many */
     uint64_t calls_open;      /* calls that wait for their answer now */
     uint64_t answers_unread;  /* answers that wait for their callers now */
+    uint32_t offers;          /* rendezvous: senders that wait for a receiver now */
+    uint32_t demands;         /* rendezvous: receivers that wait for a sender now */
 };
 
 CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,
@@ -115,6 +118,7 @@ struct chan_endpoint_stat {
     uint64_t bytes;
     uint64_t waits;    /* times it went to sleep, in sends or receives */
     int64_t waited_ns; /* time asleep in these, in all */
+    uint64_t permits;  /* places kept for it (sender) now */
     uint32_t held;     /* views (receiver) now */
     uint32_t orphaned; /* messages in this record that wait for redelivery */
     uint64_t

@@ -9,6 +9,10 @@
  *                concurrent with    send, reserve   recv, view   shutdown      death of any process
  *   send, commit                    yes             yes          yes: either sent before it, or -EPIPE   yes
  *
+ * On a fair queue (CHAN_FAIR) places go to those who have waited longest; -EAGAIN then also says that others wait.
+ * A send that had its place when the channel was shut down still takes effect, and receivers wait for it.
+ * Operations of a struct chan_select do not wait in line: each time they look, they come last.
+ *
  * The blocking forms sleep only when the channel is full, and never sleep on a process: what another sender
  * or receiver is doing, stopped or dead, delays nobody. FIFO: messages are received in the order in which
  * sends took effect; messages given back by dead receivers come late. */

@@ -16,9 +16,9 @@ endpoint_is() { # NAME PID FIELD VALUE
 
 check "shape, owner and mode as they were asked for"
 chanctl create ch --messages 4 --message-size 2K --bytes 64K --endpoints 8 --holds 2 --one-receiver \
-    --mode 0640 --max-deliveries 3
+    --mode 0640 --max-deliveries 3 --fair
 same "$(field ch '["shape"]')" "{'messages': 4, 'message_size': 2048, 'bytes': 65536, 'endpoints': 8, \
-'holds': 2, 'one_sender': False, 'one_receiver': True, 'max_deliveries': 3}"
+'holds': 2, 'one_sender': False, 'one_receiver': True, 'max_deliveries': 3, 'fair': True}"
 same "$(field ch '["object"]["mode"]')" $((0640))
 same "$(stat -c %a "$SHMCHAN_DIR/shmchan.ch")" 640
 same "$(field ch '["object"]["uid"]')" "$EUID"

@@ -13,10 +13,29 @@
 #define INLINE_SMALLEST 8u
 #define LARGE_RANGE 10000u /* one to several payload units */
 
+/* Eight flavours in which any two properties occur in all four combinations. */
+static struct flavour fair_flavour(unsigned number)
+{
+    int a = number & 1, b = number >> 1 & 1, c = number >> 2 & 1;
+    return (struct flavour){
+        .kind = CHAN_QUEUE,
+        .senders = a ? CHAN_ONE : CHAN_MANY,
+        .receivers = b ? CHAN_ONE : CHAN_MANY,
+        .lifetime = c ? CHAN_DURABLE : CHAN_EPHEMERAL,
+        .large = a ^ b,
+        .anonymous = a ^ c,
+        .order = CHAN_FAIR,
+    };
+}
+
 int flavour_number(unsigned number, struct flavour *out)
 {
-    if (number >= 32)
+    if (number >= 40)
         return 0;
+    if (number >= 32) {
+        *out = fair_flavour(number - 32);
+        return 1;
+    }
     *out = (struct flavour){
         .kind = CHAN_QUEUE,
         .senders = number & 1 ? CHAN_ONE : CHAN_MANY,
@@ -31,10 +50,11 @@ int flavour_number(unsigned number, struct flavour *out)
 void flavour_name(const struct flavour *flavour, char *text, size_t capacity)
 {
     static const char *const kinds[] = {"", " lag", " block"};
-    snprintf(text, capacity, "%s>%s %s %s %s%s%s", flavour->senders == CHAN_ONE ? "one" : "many",
+    snprintf(text, capacity, "%s>%s %s %s %s%s%s%s", flavour->senders == CHAN_ONE ? "one" : "many",
              flavour->receivers == CHAN_ONE ? "one" : "many",
              flavour->lifetime == CHAN_DURABLE ? "durable" : "ephemeral", flavour->large ? "large" : "inline",
-             flavour->anonymous ? "anonymous" : "named", flavour->flags & CHAN_NO_KEEPER ? " no-keeper" : "",
+             flavour->anonymous ? "anonymous" : "named", flavour->order == CHAN_FAIR ? " fair" : "",
+             flavour->flags & CHAN_NO_KEEPER ? " no-keeper" : "",
              kinds[flavour->kind == CHAN_BROADCAST ? 1 + flavour->overflow : 0]);
 }
 
@@ -80,6 +100,7 @@ struct chan_options flavour_options(const struct flavour *flavour, uint64_t mess
     options.senders = flavour->senders;
     options.receivers = flavour->receivers;
     options.lifetime = flavour->lifetime;
+    options.order = flavour->order;
     options.flags = flavour->flags;
     options.overflow = flavour->overflow;
     if (flavour->large)

@@ -13,6 +13,7 @@ struct flavour {
     uint32_t senders; /* CHAN_ONE, CHAN_MANY */
     uint32_t receivers;
     uint32_t lifetime; /* CHAN_EPHEMERAL, CHAN_DURABLE */
+    uint32_t order;    /* CHAN_BARGING, CHAN_FAIR */
     int large;         /* messages too large for their block: they lie in payload units */
     int anonymous;     /* passed by descriptor, not opened by name */
     uint32_t flags;    /* for creating and opening */

@@ -57,9 +57,11 @@ static int run_all(const char *name, struct test *tests, size_t count, int argc,
 }
 
 /* A half fraction of a half fraction: eight flavours in which any two properties occur in all four
- * combinations. */
+ * combinations; two of the fair ones beside. */
 static int is_among_few(const struct flavour *flavour)
 {
+    if (flavour->order == CHAN_FAIR)
+        return flavour->senders == CHAN_MANY && flavour->receivers == CHAN_MANY;
     int a = flavour->senders == CHAN_ONE, b = flavour->receivers == CHAN_ONE;
     int c = flavour->lifetime == CHAN_DURABLE;
     return flavour->large == (a ^ b) && flavour->anonymous == (a ^ c);
@@ -74,7 +76,7 @@ static int speaks_about(unsigned wanted, const struct flavour *flavour)
              (wanted & FOR_EPHEMERAL && flavour->lifetime != CHAN_EPHEMERAL) ||
              (wanted & FOR_DURABLE && flavour->lifetime != CHAN_DURABLE) ||
              (wanted & FOR_NAMED && flavour->anonymous) || (wanted & FOR_INLINE && flavour->large) ||
-             (wanted & FOR_LARGE && !flavour->large));
+             (wanted & FOR_LARGE && !flavour->large) || (wanted & FOR_FAIR && flavour->order != CHAN_FAIR));
 }
 
 /* Whether "few" can be honoured: with other properties pinned, the eight may not hold them all. */
@@ -105,6 +107,8 @@ static void add_flavours(struct test **tests, size_t *count, const struct confor
     for (unsigned number = 0; flavour_number(number, &flavour); number++) {
         flavour.kind = kind;
         flavour.overflow = overflow;
+        if (kind != CHAN_QUEUE && flavour.order != CHAN_BARGING)
+            continue;
         if (!speaks_about(of->flavours, &flavour))
             continue;
         if (of->flavours & FOR_FEW && !is_pinned(of->flavours) && !is_among_few(&flavour))

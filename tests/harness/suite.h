@@ -18,6 +18,7 @@
 #define FOR_INLINE 0x80u
 #define FOR_LARGE 0x100u
 #define FOR_FEW 0x200u            /* takes long: each value of each property occurs, not each combination */
+#define FOR_FAIR 0x2000u          /* fair queues only; else all others, and some fair ones */
 #define WITHOUT_KEEPER_TOO 0x400u /* run once more with CHAN_NO_KEEPER everywhere */
 #define OF_LAG 0x800u             /* broadcasts that overwrite, not queues */
 #define OF_BLOCK 0x1000u          /* broadcasts whose senders wait */

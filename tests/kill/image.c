@@ -41,8 +41,7 @@ static const struct word record_words[] = {
     {offsetof(struct seg_record, waits_for), "waits_for"},
     {offsetof(struct seg_record, waiting_since_ns), "waiting figures"},
     {offsetof(struct seg_record, refused_full), "refusals"},
-    {offsetof(struct seg_record, own.watch.request), "request"},
-    {offsetof(struct seg_record, own.watch.pins), "pin"},
+    {offsetof(struct seg_record, own), "words of its kind"},
     {offsetof(struct seg_record, holds), "hold cell"},
 };
 
@@ -55,6 +54,7 @@ static const struct word hot_words[] = {
     {offsetof(struct seg_hot, orphans), "orphan summary"},
     {offsetof(struct seg_hot, life_event), "life event"},
     {offsetof(struct seg_hot, records_used), "records used"},
+    {offsetof(struct seg_hot, tickets), "tickets"},
 };
 
 static const struct word block_words[] = {

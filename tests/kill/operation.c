@@ -6,6 +6,7 @@
 
 #include <shmchan/inspect.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -50,6 +51,62 @@ static int run_send_many(struct actor *a)
     return 0;
 }
 
+/* A deadline that has passed: shown, and withdrawn unless somebody was as fast. */
+#define LONG_AGO 1
+
+static int unless_met(int result)
+{
+    return result == -ETIMEDOUT ? 0 : result;
+}
+
+static int run_offer(struct actor *a)
+{
+    int result = chan_send_until(a->tx, a->journal->buffer[0], a->journal->sizes[0], LONG_AGO);
+    a->journal->sent += !result;
+    return unless_met(result);
+}
+
+static int run_try_send(struct actor *a)
+{
+    int result = chan_try_send(a->tx, a->journal->buffer[0], a->journal->sizes[0]);
+    a->journal->sent += !result;
+    return result;
+}
+
+static int run_demand(struct actor *a)
+{
+    struct journal *j = a->journal;
+    int result = chan_recv_until(a->rx, j->buffer[0], sizeof j->buffer[0], &j->sizes[0], LONG_AGO);
+    if (!result)
+        j->got[0] = id_of(j->buffer[0]);
+    return unless_met(result);
+}
+
+static int run_try_recv(struct actor *a)
+{
+    struct journal *j = a->journal;
+    int result = chan_try_recv(a->rx, j->buffer[0], sizeof j->buffer[0], &j->sizes[0]);
+    if (!result)
+        j->got[0] = id_of(j->buffer[0]);
+    return result;
+}
+
+static int run_demand_view(struct actor *a)
+{
+    int result = chan_recv_view_until(a->rx, &a->view, LONG_AGO);
+    if (!result)
+        a->journal->viewed = id_of(a->view.data);
+    return unless_met(result);
+}
+
+static int run_try_view(struct actor *a)
+{
+    int result = chan_try_recv_view(a->rx, &a->view);
+    if (!result)
+        a->journal->viewed = id_of(a->view.data);
+    return result;
+}
+
 static int run_reserve_commit(struct actor *a)
 {
     size_t size = a->journal->sizes[0];
@@ -66,6 +123,54 @@ static int run_reserve_abort(struct actor *a)
 {
     int result = chan_reserve(a->tx, a->journal->sizes[0], &a->loan);
     return result ? result : chan_abort(a->tx, &a->loan);
+}
+
+static int run_reserve_permit(struct actor *a)
+{
+    return chan_permit_reserve(a->tx, 1);
+}
+
+static int run_reserve_permits(struct actor *a)
+{
+    return chan_permit_reserve(a->tx, 2);
+}
+
+static int run_permit_send(struct actor *a)
+{
+    int result = chan_permit_send(a->tx, a->journal->buffer[0], a->journal->sizes[0]);
+    a->journal->sent += !result;
+    return result;
+}
+
+static int run_permit_commit(struct actor *a)
+{
+    int result = chan_permit_commit(a->tx, &a->loan, a->journal->sizes[0]);
+    a->journal->sent += !result;
+    return result;
+}
+
+static int run_permit_release(struct actor *a)
+{
+    return chan_permit_release(a->tx, 1);
+}
+
+static void prepare_permit(struct actor *a)
+{
+    compose_all(a);
+    (void)run_reserve_permit(a);
+}
+
+static void prepare_permits(struct actor *a)
+{
+    compose_all(a);
+    (void)run_reserve_permits(a);
+}
+
+static void prepare_permit_and_shutdown(struct actor *a)
+{
+    prepare_permit(a);
+    if (chan_shutdown(a->ch))
+        abort();
 }
 
 static int run_recv(struct actor *a)
@@ -187,6 +292,12 @@ static void prepare_loan(struct actor *a)
         memcpy(a->loan.data, a->journal->buffer[0], a->journal->sizes[0]);
 }
 
+static void prepare_permit_and_loan(struct actor *a)
+{
+    (void)run_reserve_permit(a);
+    prepare_loan(a);
+}
+
 static int run_attach_sender(struct actor *a)
 {
     return chan_attach_sender(a->ch, CHAN_NO_SPIN, &a->tx);
@@ -281,6 +392,64 @@ const struct operation operations[] = {
      .prepare = compose_all,
      .run = run_reserve_commit},
     {.name = "reserve+abort", .role = TX, .room = 1, .prepare = compose_all, .run = run_reserve_abort},
+    {.name = "permit", .role = TX, .room = 1, .permits = true, .run = run_reserve_permit},
+    {.name = "two permits", .role = TX, .room = 2, .permits = true, .run = run_reserve_permits},
+    {.name = "permit send",
+     .role = TX,
+     .sends = 1,
+     .room = 1,
+     .permits = true,
+     .prepare = prepare_permit,
+     .run = run_permit_send},
+    {.name = "permit send, one left",
+     .role = TX,
+     .sends = 1,
+     .room = 2,
+     .permits = true,
+     .prepare = prepare_permits,
+     .run = run_permit_send},
+    {.name = "permit send, shut down",
+     .role = TX,
+     .sends = 1,
+     .room = 1,
+     .permits = true,
+     .shuts_down = true,
+     .prepare = prepare_permit_and_shutdown,
+     .run = run_permit_send},
+    {.name = "permit commit",
+     .role = TX,
+     .sends = 1,
+     .room = 1,
+     .permits = true,
+     .prepare = prepare_permit_and_loan,
+     .run = run_permit_commit},
+    {.name = "send, permit",
+     .role = TX,
+     .sends = 1,
+     .room = 2,
+     .permits = true,
+     .prepare = prepare_permit,
+     .run = run_send},
+    {.name = "permit release",
+     .role = TX,
+     .room = 1,
+     .permits = true,
+     .prepare = prepare_permit,
+     .run = run_permit_release},
+    {.name = "permit release, shut down",
+     .role = TX,
+     .room = 1,
+     .permits = true,
+     .shuts_down = true,
+     .prepare = prepare_permit_and_shutdown,
+     .run = run_permit_release},
+    {.name = "close sender, permit",
+     .role = TX,
+     .leaves = true,
+     .room = 1,
+     .permits = true,
+     .prepare = prepare_permit,
+     .run = run_close_sender},
     {.name = "write", .role = TX, .sends = 1, .room = 1, .prepare = compose_all, .run = run_write},
     {.name = "recv", .role = RX, .takes = 1, .needs = 1, .run = run_recv},
     {.name = "recv_many", .role = RX, .takes = BATCH, .needs = 1, .run = run_recv_many},
@@ -322,6 +491,12 @@ const struct operation operations[] = {
      .leaves = true,
      .prepare = prepare_view,
      .run = run_close_receiver},
+    {.name = "offer", .role = TX, .sends = 1, .meets = true, .prepare = compose_all, .run = run_offer},
+    {.name = "try_send", .role = TX, .sends = 1, .meets = true, .prepare = compose_all, .run = run_try_send},
+    {.name = "demand", .role = RX, .takes = 1, .meets = true, .run = run_demand},
+    {.name = "demand view", .role = RX, .meets = true, .run = run_demand_view},
+    {.name = "try_recv", .role = RX, .takes = 1, .meets = true, .run = run_try_recv},
+    {.name = "try_view", .role = RX, .meets = true, .run = run_try_view},
     {.name = "shutdown", .shuts_down = true, .run = run_shutdown},
     {.name = "repair", .run = run_repair},
 };
@@ -375,9 +550,13 @@ bool operation_fits(const struct operation *operation, const struct scene *scene
 {
     bool seat = (operation->role == TX && scene->senders == CHAN_ONE) ||
                 (operation->role == RX && scene->receivers == CHAN_ONE);
+    if (operation->meets && scene->messages)
+        return false;
     if (seat && (!scene->alone || operation->clones))
         return false;
     if (scene->alone && !operation->role)
+        return false;
+    if (operation->permits && !scene->fair)
         return false;
     /* What was there before has to have been sent and received by somebody. */
     if (scene->alone && scene->lifetime == CHAN_EPHEMERAL &&

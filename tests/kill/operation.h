@@ -45,12 +45,14 @@ struct operation {
     uint32_t takes; /* at most so many are gone with the victim */
     uint32_t needs; /* messages that must be there for it not to block */
     uint32_t room;  /* messages for which there must be room */
+    bool permits;   /* the queue must be a fair one */
     bool orphan;    /* a message given back must be there */
     bool attaches;  /* the victim's role is attached by the operation itself */
     bool clones;    /* the operation attaches a second endpoint of the victim's role */
     bool weak;      /* it makes, or has, a weak sender beside */
     bool leaves;    /* the operation ends the victim's part in the channel */
     bool shuts_down;
+    bool meets;                           /* of rendezvous channels only: may find nobody */
     void (*prepare)(struct actor *actor); /* after attaching; may be NULL */
     int (*run)(struct actor *actor);
 };

@@ -15,7 +15,7 @@ enum orphan {
 };
 
 struct scene {
-    uint32_t kind;     /* CHAN_QUEUE, CHAN_BROADCAST */
+    uint32_t kind;     /* CHAN_QUEUE, CHAN_BROADCAST; a rendezvous has messages 0 */
     uint32_t overflow; /* of a broadcast */
     uint32_t messages; /* capacity */
     uint32_t senders;  /* CHAN_MANY or CHAN_ONE */
@@ -27,6 +27,7 @@ struct scene {
     uint32_t queued;    /* messages in the queue */
     enum orphan orphan; /* a message that a receiver gave back */
     bool alone;         /* the victim is the only endpoint of its side */
+    bool fair;          /* senders come in order */
     bool kept;          /* the victim's process has a keeper */
     bool wraps;         /* turns, generations, sequences and tags are about to wrap */
 };

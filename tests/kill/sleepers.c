@@ -85,6 +85,16 @@ static const struct task tasks[] = {
     {.operation = "shutdown", .scene = {.messages = 1, .queued = 1}, .sends = true, .for_end = true},
     {.operation = "release", .scene = {.messages = 1, .queued = 1}},
     {.operation = "close receiver, view", .scene = {.messages = 1, .queued = 1}, .releases = true},
+    {.operation = "try_send", .scene = {.messages = 0}},
+    {.operation = "try_send", .scene = {.messages = 0, .large = true}},
+    {.operation = "try_send", .scene = {.messages = 0, .alone = true}, .releases = true},
+    {.operation = "close sender", .scene = {.messages = 0, .alone = true}, .releases = true},
+    {.operation = "shutdown", .scene = {.messages = 0}},
+    {.operation = "try_recv", .scene = {.messages = 0}, .sends = true},
+    {.operation = "try_recv", .scene = {.messages = 0, .large = true}, .sends = true},
+    {.operation = "try_view", .scene = {.messages = 0}, .sends = true},
+    {.operation = "try_recv", .scene = {.messages = 0, .alone = true}, .sends = true, .releases = true},
+    {.operation = "shutdown", .scene = {.messages = 0}, .sends = true},
     {.operation = "send", .scene = {LAG, .messages = 2}},
     {.operation = "send", .scene = {LAG, .messages = 3, .laps = 4, .large = true}},
     {.operation = "send_many", .scene = {LAG, .messages = 8}},
@@ -190,6 +200,8 @@ static bool is_due(struct trial *t, const struct sleeper *s, bool stopped)
         return true;
     if (s->for_end)
         return false;
+    if (!t->scene->messages)
+        return s->sends ? !stat.offers : !stat.demands || (!stopped && stat.orphaned);
     if (t->scene->kind == CHAN_BROADCAST) {
         struct chan_endpoint_stat own = {.size = sizeof own};
         uint32_t number = (uint32_t)atomic_load(&s->shared->attached) - 1;

@@ -161,6 +161,7 @@ void survivors_work_around(struct trial *t)
     for (unsigned i = 0; i < t->part_count; i++) {
         const struct operation *o = t->parts[i].operation;
         missing += t->scene->large ? o->room + o->needs + o->orphan : 0;
+        missing += t->scene->fair ? o->room : 0;
         wanted += o->role == CHAN_ROLE_RECEIVER && (o->needs || o->orphan) && !o->leaves;
     }
     survivors_check_capacity(t, missing);

@@ -115,17 +115,18 @@ static void set_up(struct trial *t, struct actor *actor)
 static void create(struct trial *t, const struct scene *s, unsigned in_hand)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
-    options.kind = s->kind;
+    options.kind = s->messages ? s->kind : CHAN_RENDEZVOUS;
     options.overflow = s->overflow;
     options.messages = s->messages;
     options.message_size = s->large ? 4200 : 64;
-    options.bytes = s->large ? (s->messages + in_hand) * UINT64_C(8192) : 0;
+    options.bytes = s->large ? (s->messages + (s->messages ? in_hand : 2)) * UINT64_C(8192) : 0;
     options.endpoints = ENDPOINTS;
     options.holds = 1;
     options.senders = s->senders;
     options.receivers = s->receivers;
     options.lifetime = s->lifetime;
     options.max_deliveries = s->max_deliveries;
+    options.order = s->fair ? CHAN_FAIR : CHAN_BARGING;
     options.flags = CHAN_NO_KEEPER;
     trial_must(t, "setup: create", chan_create_anonymous(&options, &t->ch));
     if (s->wraps)
@@ -227,7 +228,8 @@ void trial_continue(struct trial *t, unsigned number, struct victim *victim)
     }
     int result = part->journal->result;
     bool refused = (part->operation->attaches && t->joined && result == -EBUSY) ||
-                   (result == -EPIPE && may_have_ended(t, part));
+                   (result == -EPIPE && may_have_ended(t, part)) ||
+                   (result == -EAGAIN && part->operation->meets); /* somebody else met the peer */
     if (result && !refused)
         trial_fail(t, "after being continued the operation failed: %s", chan_error_name(result));
 }

@@ -13,11 +13,11 @@
 #include "suite.h"
 
 #define DEFAULT_MESSAGES 1000000u
-#define MOST 8
+#define MOST 22
 
 struct scene {
     uint32_t senders, receivers;
-    uint64_t capacity;
+    uint64_t capacity; /* 0: a rendezvous channel */
     enum load_way way;
     uint32_t seat;    /* CHAN_ONE where a side has one endpoint, or CHAN_MANY */
     uint64_t percent; /* of all messages */
@@ -76,6 +76,7 @@ static void expect_left_clean(const struct chan *ch, uint64_t messages)
 static void play(const struct scene *scene)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
+    options.kind = scene->capacity ? CHAN_QUEUE : CHAN_RENDEZVOUS;
     options.messages = scene->capacity;
     options.message_size = 1 << 20;
     options.bytes = 16 << 20;
@@ -123,6 +124,9 @@ SCENE(test_eight_to_eight_in_place, 8, 8, 5, LOAD_IN_PLACE, CHAN_MANY, 6, 0)
 SCENE(test_eight_to_eight_by_any_way_mixed, 8, 8, 64, LOAD_MIXED, CHAN_MANY, 8, 0)
 SCENE(test_eight_to_eight_through_a_queue_of_one, 8, 8, 1, LOAD_MIXED, CHAN_MANY, 2, 0)
 SCENE(test_two_to_two_without_keeper, 2, 2, 3, LOAD_MIXED, CHAN_MANY, 2, CHAN_NO_KEEPER)
+SCENE(test_one_to_one_without_any_room, 1, 1, 0, LOAD_MIXED, CHAN_ONE, 2, 0)
+SCENE(test_two_to_two_without_any_room_without_keeper, 2, 2, 0, LOAD_MIXED, CHAN_MANY, 1, CHAN_NO_KEEPER)
+SCENE(test_twenty_two_to_twenty_two_without_any_room, 22, 22, 0, LOAD_MIXED, CHAN_MANY, 2, 0)
 
 int main(int argc, char **argv)
 {
@@ -140,6 +144,9 @@ int main(int argc, char **argv)
         PLAIN(test_eight_to_eight_by_any_way_mixed, seconds),
         PLAIN(test_eight_to_eight_through_a_queue_of_one, seconds),
         PLAIN(test_two_to_two_without_keeper, seconds),
+        PLAIN(test_one_to_one_without_any_room, seconds),
+        PLAIN(test_two_to_two_without_any_room_without_keeper, seconds),
+        PLAIN(test_twenty_two_to_twenty_two_without_any_room, seconds),
     };
     return suite_run_plain("stress_processes", cases, sizeof cases / sizeof *cases, argc, argv);
 }

@@ -6,7 +6,7 @@ _chanctl() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]:-} options="" name
     local shape="--kind --overflow --messages --message-size --bytes --endpoints --holds --one-sender --one-receiver --ephemeral
-        --mode --group --prefault --mlock --huge-pages --max-deliveries"
+        --mode --group --prefault --mlock --huge-pages --max-deliveries --fair"
     local framing="--lines --nul --length-prefix --whole"
 
     COMPREPLY=()
@@ -21,7 +21,7 @@ _chanctl() {
         return
         ;;
     --kind)
-        mapfile -t COMPREPLY < <(compgen -W "queue broadcast watch oneshot call" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "queue broadcast watch oneshot call rendezvous" -- "$word")
         return
         ;;
     --overflow)

@@ -96,6 +96,9 @@ int take_channel_option(const struct command *command, int option, struct chan_o
     case OPTION_MAX_DELIVERIES:
         out->max_deliveries = count_argument(command, "--max-deliveries");
         break;
+    case OPTION_FAIR:
+        out->order = CHAN_FAIR;
+        break;
     default:
         return 0;
     }

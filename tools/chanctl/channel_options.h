@@ -22,6 +22,7 @@ enum channel_option {
     OPTION_MLOCK,
     OPTION_HUGE_PAGES,
     OPTION_MAX_DELIVERIES,
+    OPTION_FAIR,
     OPTION_KIND,
     OPTION_OVERFLOW,
 };
@@ -44,14 +45,15 @@ enum channel_option {
     {"prefault", no_argument, NULL, OPTION_PREFAULT},                                                        \
     {"mlock", no_argument, NULL, OPTION_MLOCK},                                                              \
     {"huge-pages", no_argument, NULL, OPTION_HUGE_PAGES},                                                    \
-    {"max-deliveries", required_argument, NULL, OPTION_MAX_DELIVERIES}
+    {"max-deliveries", required_argument, NULL, OPTION_MAX_DELIVERIES},                                      \
+    {"fair", no_argument, NULL, OPTION_FAIR}
 /* clang-format on */
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
-    "  --kind KIND           queue, broadcast, watch (the latest value), oneshot, call (queue)\n"            \
+    "  --kind KIND           queue, broadcast, watch, oneshot, call, rendezvous (queue)\n"                   \
     "  --overflow lag|block  broadcast: slow receivers miss messages, or senders wait for them (lag)\n"      \
-    "  --messages N          capacity (64; of a watch 1)\n"                                                  \
+    "  --messages N          capacity (64; watch 1; rendezvous 0)\n"                                         \
     "  --message-size BYTES  largest message (4K)\n"                                                         \
     "  --bytes BYTES         payload budget for larger messages (messages x message-size, at most 64M)\n"    \
     "  --endpoints N         most endpoints attached at once (64)\n"                                         \
@@ -65,6 +67,7 @@ enum channel_option {
     "  --mlock               lock the pages into memory\n"                                                   \
     "  --huge-pages          ask for transparent huge pages\n"                                               \
     "  --max-deliveries N    most deliveries of a message that nobody acknowledges (no limit)\n"             \
+    "  --fair                senders get places in the order in which they came\n"                           \
     "BYTES and N take a suffix K, M or G (powers of 1024).\n"
 
 /* What chanctl makes unless told otherwise: the library's defaults, but durable. */

@@ -29,7 +29,7 @@ static void print_memory(const struct chan_options *options, const struct chan_m
     uint64_t endpoints = options->endpoints > 0 ? options->endpoints : DEFAULT_ENDPOINTS;
     int is_watch = options->kind == CHAN_WATCH;
     uint64_t usual = is_watch ? 1 : DEFAULT_MESSAGES;
-    uint64_t messages = options->messages > 0 ? options->messages : usual;
+    uint64_t messages = options->messages > 0 || options->kind == CHAN_RENDEZVOUS ? options->messages : usual;
     uint64_t holds = (options->holds > 0 ? options->holds : DEFAULT_HOLDS) + 1 + (is_watch ? 1 : 0);
     uint64_t parts = HEADER_BYTES + endpoints * memory->record_bytes + messages * CELL_BYTES +
                      memory->blocks * memory->block_bytes +

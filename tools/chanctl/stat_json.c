@@ -22,6 +22,7 @@ static void put_shape(struct json *json, const struct look *look)
     json_boolean(json, "one_sender", options->senders == CHAN_ONE);
     json_boolean(json, "one_receiver", options->receivers == CHAN_ONE);
     json_unsigned(json, "max_deliveries", options->max_deliveries);
+    json_boolean(json, "fair", options->order == CHAN_FAIR);
     if (options->kind == CHAN_BROADCAST)
         json_string(json, "overflow", options->overflow == CHAN_BLOCK ? "block" : "lag");
     json_close(json);
@@ -66,7 +67,10 @@ static void put_queue(struct json *json, const struct look *look)
     json_unsigned(json, "capacity", chan_capacity(look->ch));
     json_unsigned(json, "available", chan_available(look->ch));
     json_unsigned(json, "held", stat->held);
+    json_unsigned(json, "permits", stat->permits);
     json_unsigned(json, "orphaned", stat->orphaned);
+    json_unsigned(json, "offers", stat->offers);
+    json_unsigned(json, "demands", stat->demands);
     if (stat->oldest_ns < 0)
         json_null(json, "oldest_ns");
     else
@@ -139,6 +143,7 @@ static void put_endpoint(struct json *json, const struct chan_endpoint_stat *end
     json_unsigned(json, "waits", endpoint->waits);
     json_signed(json, "waited_ns", endpoint->waited_ns);
     json_unsigned(json, "held", endpoint->held);
+    json_unsigned(json, "permits", endpoint->permits);
     json_unsigned(json, "orphaned", endpoint->orphaned);
     json_unsigned(json, "unread", endpoint->unread);
     json_close(json);

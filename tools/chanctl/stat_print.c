@@ -88,6 +88,8 @@ static void print_shape(const struct look *look)
            options->holds);
     if (options->max_deliveries > 0)
         printf(", at most %u deliveries", options->max_deliveries);
+    if (options->order == CHAN_FAIR)
+        printf(", fair");
     if (options->kind == CHAN_BROADCAST)
         printf(", %s", options->overflow == CHAN_BLOCK ? "senders wait for slow receivers"
                                                        : "slow receivers miss messages");
@@ -106,6 +108,10 @@ static void print_queue(const struct look *look)
            " to deliver again\n",
            stat->queued, chan_capacity(look->ch),
            stat->oldest_ns < 0 ? "none" : format_duration(stat->oldest_ns, age), stat->held, stat->orphaned);
+    if (stat->permits > 0)
+        printf("permits    %" PRIu64 " places kept for senders\n", stat->permits);
+    if (look->options.kind == CHAN_RENDEZVOUS)
+        printf("waiting    %u offers, %u demands\n", stat->offers, stat->demands);
     printf("totals     %" PRIu64 " sent (%s), %" PRIu64 " received (%s), %" PRIu64 " discarded, %" PRIu64
            " delivered again, %" PRIu64 " dead-lettered\n",
            stat->sent, format_bytes(stat->sent_bytes, sent), stat->received,
@@ -193,6 +199,8 @@ static void print_endpoint(const struct chan_endpoint_stat *endpoint)
                format_duration(endpoint->waited_ns, waited));
     if (endpoint->held > 0)
         printf("; holds %u", endpoint->held);
+    if (endpoint->permits > 0)
+        printf("; has %" PRIu64 " permits", endpoint->permits);
     if (endpoint->orphaned > 0)
         printf("; %u to deliver again", endpoint->orphaned);
     if (endpoint->unread > 0)
