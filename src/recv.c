@@ -162,7 +162,7 @@ static ALWAYS_INLINE const unsigned char *delivered(struct receiving *op)
 }
 
 /* Acknowledge first, free afterwards: a message that can still come back must keep its memory. */
-static inline void finish(struct receiving *op)
+static ALWAYS_INLINE void finish(struct receiving *op)
 {
     struct chan *ch = op->rx->handle.chan;
     struct segment *s = &ch->segment;
