@@ -135,7 +135,7 @@ void chan__hold_release(struct party *party, uint32_t hold);
 void chan__hold_orphan(struct party *party, uint32_t hold);
 
 /* What is in a hold cell; nobody but its owner changes one that is SPARE or HELD. -EBADMSG. */
-static inline int chan__hold_read(const struct party *party, uint32_t hold, struct held *out)
+static ALWAYS_INLINE int chan__hold_read(const struct party *party, uint32_t hold, struct held *out)
 {
     const struct segment *s = party->segment;
     uint64_t word = load_acquire(&party->record->holds[hold]); /* REDELIVER */

@@ -58,8 +58,7 @@ int chan__fair_secure(struct chan_sender *tx, uint64_t places, bool *claims)
 
 int chan__fair_place(struct sending *op)
 {
-    op->has_place = true;
-    int result = chan__queue_attempt_put(op);
+    int result = chan__sending_place(op);
     /* Receivers that met this between its exchange and its count went on waiting for it. */
     if (!result)
         chan__others_may_end(op->tx->handle.chan);

@@ -23,7 +23,6 @@ struct sending {
     uint32_t ticket;     /* rendezvous: when the call began */
     struct batch *batch; /* NULL: wake a receiver at once */
     bool claims;         /* fair: has a claim that waits for its place */
-    bool has_place;      /* fair: has the place, and may use it after a shutdown */
 };
 
 /* A message on its way out: taken into a hold cell, then copied and released, or viewed. */
@@ -84,6 +83,7 @@ const struct kind *chan__kind(const struct chan *ch);
 int chan__sending_check_open(struct chan_sender *tx);
 int chan__sending_fill(
     struct sending *op); /* memory and contents, unless it has them; -EAGAIN: no memory now */
+int chan__sending_place(struct sending *op); /* into the ring of a queue, where it has a place of its own */
 void chan__sending_drop(struct sending *op); /* it is not sent: the memory back, if it has any */
 int chan__sending_loan(struct chan_sender *tx, const struct chan_loan *loan, size_t size,
                        struct sending *out);
@@ -94,8 +94,6 @@ int chan__fair_put(struct sending *op, int64_t deadline_ns);
 int chan__fair_send_ready(struct chan_sender *tx, struct stamp *stamp);
 
 /* queues (send.c, recv.c) */
-/* An attempt of chan__wait(), of a struct sending. Whole: not split for its further callers. */
-__attribute__((noinline)) int chan__queue_attempt_put(void *sending);
 int chan__queue_put(struct sending *op, int64_t deadline_ns);
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced);

@@ -56,7 +56,7 @@ void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
 }
 
 /* `end`: NULL, or only what was sent before that position. */
-static inline int take_until(struct receiving *op, const struct cursor *end)
+static ALWAYS_INLINE int take_until(struct receiving *op, const struct cursor *end)
 {
     struct handle *h = &op->rx->handle;
     struct held spare;
@@ -149,7 +149,7 @@ int chan__attempt(struct receiving *op, int (*take)(struct receiving *op))
 }
 
 /* The message of a taken hold; counts the delivery. NULL: the segment is corrupt, the message is dropped. */
-static inline const unsigned char *delivered(struct receiving *op)
+static ALWAYS_INLINE const unsigned char *delivered(struct receiving *op)
 {
     const struct message *m = &op->message;
     bool sound = m->size <= segment_of(op->rx)->g.message_size && m->size <= op->limit;
@@ -162,7 +162,7 @@ static inline const unsigned char *delivered(struct receiving *op)
 }
 
 /* Acknowledge first, free afterwards: a message that can still come back must keep its memory. */
-static inline void finish(struct receiving *op)
+static ALWAYS_INLINE void finish(struct receiving *op)
 {
     struct chan *ch = op->rx->handle.chan;
     struct segment *s = &ch->segment;
@@ -456,7 +456,7 @@ int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp)
     return result == -EAGAIN ? result : 0;
 }
 
-int chan__hand_view(struct receiving *op, int result, struct chan_view *view)
+static ALWAYS_INLINE int hand_view(struct receiving *op, int result, struct chan_view *view)
 {
     if (result)
         return result;
@@ -476,10 +476,15 @@ int chan__hand_view(struct receiving *op, int result, struct chan_view *view)
     return 0;
 }
 
+int chan__hand_view(struct receiving *op, int result, struct chan_view *view)
+{
+    return hand_view(op, result, view);
+}
+
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)
 {
     struct receiving op = {.rx = rx, .limit = UINT64_MAX};
-    return chan__hand_view(&op, chan__wait(&rx->handle, attempt_view, &op, deadline_ns), view);
+    return hand_view(&op, chan__wait(&rx->handle, attempt_view, &op, deadline_ns), view);
 }
 
 static int recv_view_until(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns)

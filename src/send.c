@@ -93,7 +93,7 @@ static inline uint64_t sending_time(struct sending *op)
 }
 
 /* What goes with every message, written while the block is still private. */
-static inline int describe(struct sending *op)
+static ALWAYS_INLINE int describe(struct sending *op)
 {
     struct seg_block *block = op->spare.block;
     unsigned char *payload = chan__payload(segment_of(op->tx), block, op->size);
@@ -132,10 +132,9 @@ static inline int place(struct sending *op)
     return 0;
 }
 
-int chan__queue_attempt_put(void *sending)
+static ALWAYS_INLINE int attempt(struct sending *op, bool has_place)
 {
-    struct sending *op = sending;
-    int result = check_open(op->tx, op->has_place);
+    int result = check_open(op->tx, has_place);
     if (!result && !op->has_memory) {
         if (op->size > LOOK_FIRST_BYTES)
             result = chan__ring_has_room(&op->tx->handle.endpoint.party);
@@ -143,6 +142,16 @@ int chan__queue_attempt_put(void *sending)
             result = fill(op);
     }
     return result ? result : place(op);
+}
+
+static int attempt_put(void *sending)
+{
+    return attempt(sending, false);
+}
+
+int chan__sending_place(struct sending *op)
+{
+    return attempt(op, true);
 }
 
 /* Full at one place twice: a place that had become free in between would still be, or the next sender's would be
@@ -159,13 +168,15 @@ int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp)
 
 int chan__queue_put(struct sending *op, int64_t deadline_ns)
 {
-    return chan__wait(&op->tx->handle, chan__queue_attempt_put, op, deadline_ns);
+    return chan__wait(&op->tx->handle, attempt_put, op, deadline_ns);
 }
 
 static inline int put(struct sending *op, int64_t deadline_ns)
 {
-    const struct chan *ch = op->tx->handle.chan;
-    return chan__is_queue(ch) ? chan__queue_put(op, deadline_ns) : chan__kind(ch)->put(op, deadline_ns);
+    struct handle *h = &op->tx->handle;
+    if (chan__is_queue(h->chan))
+        return chan__wait(h, attempt_put, op, deadline_ns);
+    return chan__kind(h->chan)->put(op, deadline_ns);
 }
 
 int chan__sending_check_open(struct chan_sender *tx)

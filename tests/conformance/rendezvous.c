@@ -485,6 +485,7 @@ static void test_dead_letters_cannot_go_where_there_is_no_room(const struct flav
 {
     struct flavour own = rendezvous(flavour);
     struct chan_options options = flavour_options(flavour, 1);
+    options.kind = CHAN_QUEUE;
     options.max_deliveries = 1;
     struct chan *ch, *dead = flavour_create(&own, 0);
     struct chan_receiver *rx;
@@ -500,30 +501,34 @@ static void test_dead_letters_cannot_go_where_there_is_no_room(const struct flav
 }
 
 static const struct conformance_case cases[] = {
-    CASE(test_no_limited_form_succeeds_without_a_peer_that_waits, FOR_FEW, 60),
-    CASE(test_every_form_of_send_meets_a_receiver_that_waits, FOR_FEW | WITHOUT_KEEPER_TOO, 60),
-    CASE(test_every_form_of_receive_takes_from_a_sender_that_waits, FOR_FEW | WITHOUT_KEEPER_TOO, 60),
-    CASE(test_it_is_always_empty_and_full, FOR_FEW, 0),
-    CASE(test_an_offer_that_timed_out_is_gone, FOR_FEW, 0),
-    CASE(test_whether_they_met_both_agree, FOR_FEW, 60),
-    CASE(test_the_offer_of_a_killed_sender_is_never_received, WITHOUT_KEEPER_TOO, 0),
-    CASE(test_a_killed_receiver_is_not_met, WITHOUT_KEEPER_TOO, 0),
-    CASE(test_a_stopped_receiver_is_met_and_has_only_its_message, FOR_MANY_RECEIVERS | FOR_FEW, 0),
-    CASE(test_a_stopped_sender_is_taken_from_and_finds_so, FOR_FEW, 0),
-    CASE(test_a_view_whose_holder_is_killed_goes_to_another_receiver, FOR_MANY_RECEIVERS | WITHOUT_KEEPER_TOO,
-         0),
-    CASE(test_shutdown_ends_both_sides_and_the_message_stays_with_its_sender, FOR_FEW, 0),
-    CASE(test_shutdown_ends_a_receive_that_waits, FOR_FEW, 0),
-    CASE(test_a_side_that_leaves_ends_the_wait_of_the_other, FOR_EPHEMERAL, 0),
-    CASE(test_the_death_of_a_side_ends_the_wait_of_the_other, FOR_EPHEMERAL | WITHOUT_KEEPER_TOO, 0),
-    CASE(test_who_has_waited_longest_is_served_first, FOR_MANY, 0),
-    CASE(test_a_message_that_does_not_fit_stays_with_its_sender, FOR_FEW, 0),
-    CASE(test_a_loan_that_nobody_took_is_open_still, FOR_FEW, 0),
-    CASE(test_with_all_views_open_no_further_message_is_taken, FOR_FEW, 0),
-    CASE(test_a_batch_is_sent_one_message_after_the_other, FOR_FEW, 0),
-    CASE(test_a_cancelled_call_withdraws, FOR_FEW, 0),
-    CASE(test_it_has_no_capacity_to_ask_for, FOR_FEW, 0),
-    CASE(test_dead_letters_cannot_go_where_there_is_no_room, FOR_FEW, 0),
+    CASE(test_no_limited_form_succeeds_without_a_peer_that_waits, OF_RENDEZVOUS | FOR_FEW, 60),
+    CASE(test_every_form_of_send_meets_a_receiver_that_waits, OF_RENDEZVOUS | FOR_FEW | WITHOUT_KEEPER_TOO,
+         60),
+    CASE(test_every_form_of_receive_takes_from_a_sender_that_waits,
+         OF_RENDEZVOUS | FOR_FEW | WITHOUT_KEEPER_TOO, 60),
+    CASE(test_it_is_always_empty_and_full, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_an_offer_that_timed_out_is_gone, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_whether_they_met_both_agree, OF_RENDEZVOUS | FOR_FEW, 60),
+    CASE(test_the_offer_of_a_killed_sender_is_never_received, OF_RENDEZVOUS | WITHOUT_KEEPER_TOO, 0),
+    CASE(test_a_killed_receiver_is_not_met, OF_RENDEZVOUS | WITHOUT_KEEPER_TOO, 0),
+    CASE(test_a_stopped_receiver_is_met_and_has_only_its_message,
+         OF_RENDEZVOUS | FOR_MANY_RECEIVERS | FOR_FEW, 0),
+    CASE(test_a_stopped_sender_is_taken_from_and_finds_so, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_a_view_whose_holder_is_killed_goes_to_another_receiver,
+         OF_RENDEZVOUS | FOR_MANY_RECEIVERS | WITHOUT_KEEPER_TOO, 0),
+    CASE(test_shutdown_ends_both_sides_and_the_message_stays_with_its_sender, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_shutdown_ends_a_receive_that_waits, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_a_side_that_leaves_ends_the_wait_of_the_other, OF_RENDEZVOUS | FOR_EPHEMERAL, 0),
+    CASE(test_the_death_of_a_side_ends_the_wait_of_the_other,
+         OF_RENDEZVOUS | FOR_EPHEMERAL | WITHOUT_KEEPER_TOO, 0),
+    CASE(test_who_has_waited_longest_is_served_first, OF_RENDEZVOUS | FOR_MANY, 0),
+    CASE(test_a_message_that_does_not_fit_stays_with_its_sender, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_a_loan_that_nobody_took_is_open_still, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_with_all_views_open_no_further_message_is_taken, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_a_batch_is_sent_one_message_after_the_other, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_a_cancelled_call_withdraws, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_it_has_no_capacity_to_ask_for, OF_RENDEZVOUS | FOR_FEW, 0),
+    CASE(test_dead_letters_cannot_go_where_there_is_no_room, OF_RENDEZVOUS | FOR_FEW, 0),
 };
 
 int main(int argc, char **argv)

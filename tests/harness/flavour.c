@@ -49,13 +49,15 @@ int flavour_number(unsigned number, struct flavour *out)
 
 void flavour_name(const struct flavour *flavour, char *text, size_t capacity)
 {
-    static const char *const kinds[] = {"", " lag", " block"};
+    static const char *const policies[] = {" lag", " block"};
     snprintf(text, capacity, "%s>%s %s %s %s%s%s%s", flavour->senders == CHAN_ONE ? "one" : "many",
              flavour->receivers == CHAN_ONE ? "one" : "many",
              flavour->lifetime == CHAN_DURABLE ? "durable" : "ephemeral", flavour->large ? "large" : "inline",
              flavour->anonymous ? "anonymous" : "named", flavour->order == CHAN_FAIR ? " fair" : "",
              flavour->flags & CHAN_NO_KEEPER ? " no-keeper" : "",
-             kinds[flavour->kind == CHAN_BROADCAST ? 1 + flavour->overflow : 0]);
+             flavour->kind == CHAN_BROADCAST    ? policies[flavour->overflow]
+             : flavour->kind == CHAN_RENDEZVOUS ? " rendezvous"
+                                                : "");
 }
 
 /* The largest message that any channel keeps in its block. */

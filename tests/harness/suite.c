@@ -82,7 +82,7 @@ static int speaks_about(unsigned wanted, const struct flavour *flavour)
 /* Whether "few" can be honoured: with other properties pinned, the eight may not hold them all. */
 static int is_pinned(unsigned wanted)
 {
-    return (wanted & ~(FOR_FEW | WITHOUT_KEEPER_TOO | OF_BROADCAST)) != 0;
+    return (wanted & ~(FOR_FEW | WITHOUT_KEEPER_TOO | OF_BROADCAST | OF_RENDEZVOUS)) != 0;
 }
 
 static void add_test(struct test **tests, size_t *count, const struct conformance_case *of,
@@ -129,7 +129,9 @@ static void add_case(struct test **tests, size_t *count, const struct conformanc
         add_flavours(tests, count, of, CHAN_BROADCAST, CHAN_LAG);
     if (of->flavours & OF_BLOCK)
         add_flavours(tests, count, of, CHAN_BROADCAST, CHAN_BLOCK);
-    if (!(of->flavours & OF_BROADCAST))
+    if (of->flavours & OF_RENDEZVOUS)
+        add_flavours(tests, count, of, CHAN_RENDEZVOUS, 0);
+    if (!(of->flavours & (OF_BROADCAST | OF_RENDEZVOUS)))
         add_flavours(tests, count, of, CHAN_QUEUE, 0);
 }
 

@@ -23,6 +23,7 @@
 #define OF_LAG 0x800u             /* broadcasts that overwrite, not queues */
 #define OF_BLOCK 0x1000u          /* broadcasts whose senders wait */
 #define OF_BROADCAST (OF_LAG | OF_BLOCK)
+#define OF_RENDEZVOUS 0x4000u
 #define FOR_MANY (FOR_MANY_SENDERS | FOR_MANY_RECEIVERS)
 
 struct conformance_case {
