@@ -76,13 +76,14 @@ static int speaks_about(unsigned wanted, const struct flavour *flavour)
              (wanted & FOR_EPHEMERAL && flavour->lifetime != CHAN_EPHEMERAL) ||
              (wanted & FOR_DURABLE && flavour->lifetime != CHAN_DURABLE) ||
              (wanted & FOR_NAMED && flavour->anonymous) || (wanted & FOR_INLINE && flavour->large) ||
-             (wanted & FOR_LARGE && !flavour->large) || (wanted & FOR_FAIR && flavour->order != CHAN_FAIR));
+             (wanted & FOR_LARGE && !flavour->large) || (wanted & FOR_FAIR && flavour->order != CHAN_FAIR) ||
+             (wanted & OF_ITS_OWN_KIND && flavour->order == CHAN_FAIR));
 }
 
 /* Whether "few" can be honoured: with other properties pinned, the eight may not hold them all. */
 static int is_pinned(unsigned wanted)
 {
-    return (wanted & ~(FOR_FEW | WITHOUT_KEEPER_TOO | OF_BROADCAST | OF_RENDEZVOUS)) != 0;
+    return (wanted & ~(FOR_FEW | WITHOUT_KEEPER_TOO | OF_BROADCAST | OF_RENDEZVOUS | OF_ITS_OWN_KIND)) != 0;
 }
 
 static void add_test(struct test **tests, size_t *count, const struct conformance_case *of,
