@@ -7,7 +7,7 @@ source "$(dirname "$0")/setup.bash"
 check "help of the program and of each sub-command"
 chanctl --help >"$WORK/help"
 chanctl help | cmp - "$WORK/help"
-commands=(create ls stat send recv tap drain shutdown rm clean doctor repair check watch)
+commands=(create ls stat send recv call serve tap drain shutdown rm clean doctor repair check watch)
 for command in "${commands[@]}"; do
     grep -q "^  $command " "$WORK/help" || fail "--help does not tell of $command"
     chanctl "$command" --help >"$WORK/one"
