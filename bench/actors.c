@@ -2,6 +2,7 @@
 /* The loops that are measured. */
 #include "actors.h"
 
+#include <stdlib.h>
 #include <shmchan.h>
 
 #include <errno.h>
@@ -24,6 +25,17 @@ static void sink_init(struct sink *sink, const struct setup *setup)
                           .stamps_only = setup->transport->stamps_only};
     sink->pattern = payload_new(sink->size, 1);
     sink->buffers = payload_new(sink->size, batch_of(setup->transport, sink->size));
+}
+
+static void source_free(struct source *source)
+{
+    free(source->buffers);
+}
+
+static void sink_free(struct sink *sink)
+{
+    free(sink->pattern);
+    free(sink->buffers);
 }
 
 /* The sum of all stamps from `first` up to before `end`. */
@@ -49,6 +61,7 @@ void act_sender(const struct setup *setup, struct stage *stage, unsigned number,
         log->messages += t->send(end, &source);
     t->detach(end, SENDER);
     log->sum = sum_of(first, source.next);
+    source_free(&source);
 }
 
 void act_receiver(const struct setup *setup, struct stage *stage, unsigned number, void *link)
@@ -67,6 +80,7 @@ void act_receiver(const struct setup *setup, struct stage *stage, unsigned numbe
     t->detach(end, RECEIVER);
     log->messages = sink.count;
     log->sum = sink.sum;
+    sink_free(&sink);
 }
 
 void act_waker(const struct setup *setup, struct stage *stage, unsigned number, void *link)
@@ -85,6 +99,7 @@ void act_waker(const struct setup *setup, struct stage *stage, unsigned number, 
     }
     t->detach(end, SENDER);
     log->sum = sum_of(0, source.next);
+    source_free(&source);
 }
 
 void act_sleeper(const struct setup *setup, struct stage *stage, unsigned number, void *link)
@@ -108,6 +123,7 @@ void act_sleeper(const struct setup *setup, struct stage *stage, unsigned number
     t->detach(end, RECEIVER);
     log->messages = sink.count;
     log->sum = sink.sum;
+    sink_free(&sink);
 }
 
 void act_client(const struct setup *setup, struct stage *stage, unsigned number, void *there, void *back)
@@ -140,6 +156,8 @@ void act_client(const struct setup *setup, struct stage *stage, unsigned number,
     t->detach(rx, RECEIVER);
     log->messages = source.next;
     log->sum = sum_of(0, source.next);
+    source_free(&source);
+    sink_free(&sink);
 }
 
 void act_server(const struct setup *setup, struct stage *stage, unsigned number, void *there, void *back)
@@ -164,4 +182,6 @@ void act_server(const struct setup *setup, struct stage *stage, unsigned number,
     t->detach(rx, RECEIVER);
     log->messages = sink.count;
     log->sum = sink.sum;
+    source_free(&source);
+    sink_free(&sink);
 }

@@ -23,7 +23,7 @@ static int copy_message(const struct segment *s, struct cursor at, void *buffer,
     uint64_t size = load_acquire(&block->size);
     const unsigned char *payload = chan__payload(s, block, size);
     bool is_there = cell_ahead(&s->g, word, 2 * at.lap + 1) == 0;
-    if (is_there && payload && size)
+    if (is_there && payload && size && capacity)
         memcpy(buffer, payload, size < capacity ? (size_t)size : capacity);
     info->size = (size_t)size;
     info->sender = load_acquire(&block->sender);
@@ -66,7 +66,7 @@ static int peek_value(const struct segment *s, uint64_t *position, void *buffer,
     const unsigned char *payload =
         found.size <= s->g.message_size ? chan__payload(s, block, found.size) : NULL;
     bool is_there = found.position >= *position;
-    if (is_there && payload && found.size)
+    if (is_there && payload && found.size && capacity)
         memcpy(buffer, payload, found.size < capacity ? found.size : capacity);
     atomic_thread_fence(memory_order_acquire); /* the copy before the look at whether it was stable */
     if (!is_there || chan__watch_word(s) != word)

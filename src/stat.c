@@ -48,6 +48,7 @@ static void add_counters(const struct segment *s, struct chan_stat *out)
 /* What is no matter of messages moved: each a plain word of the record's owner, or counted once by repairers. */
 static void add_metrics(const struct segment *s, struct chan_stat *out)
 {
+    uint64_t send_waited_ns = 0, recv_waited_ns = 0; /* unsigned: what is read may be nonsense */
     out->high_water = out->queued;
     for (uint32_t number = 0; number < s->g.endpoints; number++) {
         const struct seg_record *record = seg_record(s, number);
@@ -58,12 +59,14 @@ static void add_metrics(const struct segment *s, struct chan_stat *out)
         out->refused_late += load_relaxed(&record->refused_late);
         out->refused_closed += load_relaxed(&record->refused_closed);
         out->send_waits += load_relaxed(&record->send_waits);
-        out->send_waited_ns += (int64_t)load_relaxed(&record->send_waited_ns);
+        send_waited_ns += load_relaxed(&record->send_waited_ns);
         out->recv_waits += load_relaxed(&record->recv_waits);
-        out->recv_waited_ns += (int64_t)load_relaxed(&record->recv_waited_ns);
+        recv_waited_ns += load_relaxed(&record->recv_waited_ns);
         out->deaths += load_relaxed(&record->deaths) & DEATHS_MASK;
         out->units_reclaimed += load_relaxed(&record->units_reclaimed) & UNITS_RECLAIMED_MASK;
     }
+    out->send_waited_ns = (int64_t)send_waited_ns;
+    out->recv_waited_ns = (int64_t)recv_waited_ns;
 }
 
 static void add_calls(const struct segment *s, struct chan_stat *out)
