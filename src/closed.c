@@ -4,10 +4,18 @@
 
 #include <errno.h>
 
+/* A watch is not ended by that: another receiver may come, and the life word says nothing of it. */
+static bool nobody_follows(const struct chan *ch)
+{
+    return ch->segment.g.kind == CHAN_WATCH && !chan__endpoint_count(&ch->segment, CHAN_ROLE_RECEIVER);
+}
+
 static int attempt_closed(void *operation)
 {
     const struct chan_sender *tx = operation;
-    return chan__life_state(tx->handle.chan) & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE) ? 0 : -EAGAIN;
+    const struct chan *ch = tx->handle.chan;
+    bool ended = chan__life_state(ch) & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE);
+    return ended || nobody_follows(ch) ? 0 : -EAGAIN;
 }
 
 static int wait_closed_until(struct chan_sender *tx, int64_t deadline_ns)

@@ -337,46 +337,6 @@ int chan_watch_send_if_modified(struct chan_sender *tx, chan_watch_modifier *fun
     return modify(tx, function, arg, false);
 }
 
-static int attempt_closed(void *sender)
-{
-    const struct chan_sender *tx = sender;
-    return is_shut_down(tx) || !has_receivers(tx) ? 0 : -EAGAIN;
-}
-
-static int closed_until(struct chan_sender *tx, int64_t deadline_ns)
-{
-    if (!tx)
-        return -EINVAL;
-    if (!is_watch(tx))
-        return -EOPNOTSUPP;
-    int result = chan__handle_enter(&tx->handle);
-    if (result)
-        return result;
-    result = chan__wait_for_end(&tx->handle, attempt_closed, tx, deadline_ns);
-    chan__handle_leave(&tx->handle);
-    return result;
-}
-
-int chan_watch_closed(struct chan_sender *tx)
-{
-    return closed_until(tx, CHAN_FOREVER);
-}
-
-int chan_watch_try_closed(struct chan_sender *tx)
-{
-    return closed_until(tx, DEADLINE_TRY);
-}
-
-int chan_watch_closed_timeout(struct chan_sender *tx, int64_t timeout_ns)
-{
-    return closed_until(tx, chan_deadline(timeout_ns));
-}
-
-int chan_watch_closed_until(struct chan_sender *tx, int64_t deadline_ns)
-{
-    return closed_until(tx, chan__user_deadline(deadline_ns));
-}
-
 int chan_watch_is_closed(const struct chan_sender *tx)
 {
     if (!tx)

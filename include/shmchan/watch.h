@@ -111,13 +111,8 @@ CHAN_API CHAN_MUST_USE int chan_watch_send_if_modified(struct chan_sender *tx, c
 CHAN_API CHAN_MUST_USE int chan_watch_sender_borrow(struct chan_sender *tx, void *buffer, size_t capacity,
                                                     size_t *size);
 
-/* Wait until there is no receiver, or the channel is shut down. Another receiver may attach later. Since 0.1. */
-CHAN_API CHAN_MUST_USE int chan_watch_closed(struct chan_sender *tx);
-CHAN_API CHAN_MUST_USE int chan_watch_try_closed(struct chan_sender *tx);
-CHAN_API CHAN_MUST_USE int chan_watch_closed_timeout(struct chan_sender *tx, int64_t timeout_ns);
-CHAN_API CHAN_MUST_USE int chan_watch_closed_until(struct chan_sender *tx, int64_t deadline_ns);
-
-/* 1 if there is no receiver now, or the channel is shut down, else 0. Since 0.1. */
+/* 1 if there is no receiver now, or the channel is shut down, else 0: what chan_wait_closed() waits for. Another
+ * receiver may come later. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_watch_is_closed(const struct chan_sender *tx);
 
 CHAN_END

@@ -248,15 +248,15 @@ static int64_t closed(struct party *me, int64_t form, int64_t b)
     (void)b;
     switch ((enum form)form) {
     case FORM_BLOCK:
-        return chan_watch_closed(me->tx);
+        return chan_wait_closed(me->tx);
     case FORM_TRY:
-        return chan_watch_try_closed(me->tx);
+        return chan_try_wait_closed(me->tx);
     case FORM_TIMEOUT_ZERO:
-        return chan_watch_closed_timeout(me->tx, 0);
+        return chan_wait_closed_timeout(me->tx, 0);
     case FORM_TIMEOUT_SHORT:
-        return chan_watch_closed_timeout(me->tx, 20000000);
+        return chan_wait_closed_timeout(me->tx, 20000000);
     default:
-        return chan_watch_closed_until(me->tx, deadline_of((enum form)form));
+        return chan_wait_closed_until(me->tx, deadline_of((enum form)form));
     }
 }
 
@@ -876,7 +876,6 @@ static void test_what_a_watch_is_not(const struct flavour *flavour)
     expect_result(ask(pair.rx, mark_changed), -EOPNOTSUPP);
     expect_result(tell(pair.tx, replace, 1), -EOPNOTSUPP);
     expect_result(actor_do(pair.tx, modify, 1, 1), -EOPNOTSUPP);
-    expect_result(tell(pair.tx, closed, FORM_TRY), -EOPNOTSUPP);
     expect_result(ask(pair.tx, nobody_follows), -EOPNOTSUPP);
     expect_result(ask(pair.tx, borrow_by_sender), -EOPNOTSUPP);
     pair_close(flavour, &pair);

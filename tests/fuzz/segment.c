@@ -122,7 +122,7 @@ static void write_and_follow(struct chan_sender *tx, struct chan_receiver *rx)
     if (chan_watch_try_wait_for(rx, accept_any, NULL, &view) == 0)
         (void)!chan_release(rx, &view);
     (void)!chan_watch_sender_borrow(tx, buffer, sizeof buffer, &size);
-    (void)!chan_watch_try_closed(tx);
+    (void)!chan_try_wait_closed(tx);
 }
 
 static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
