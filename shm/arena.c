@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* First-fit allocation of payload units by CAS on their owner words. */
+/* Allocation of payload units by CAS on their owner words: what was freed last, or the next run that fits. */
 #include "shm/arena.h"
 
 #include <errno.h>
@@ -58,6 +58,16 @@ static int claim_between(const struct segment *s, struct seg_block *block, uint3
     }
 }
 
+/* What was freed last is still in a cache, so it is the first to be used again; a run of the same size fits. */
+static bool claim_freed(const struct segment *s, struct seg_block *block, uint32_t number, uint64_t first,
+                        uint64_t end, uint32_t count)
+{
+    uint64_t unit = load_relaxed(&seg_hot(s)->freed_unit);
+    return unit >= first && unit < end && end - unit >= count &&
+           find_run(s, unit, unit + count, count) == unit &&
+           claim_run(s, block, number, (uint32_t)unit, count) == count;
+}
+
 /* Among the units [first, end). */
 static int claim(const struct segment *s, uint32_t block, uint64_t bytes, uint32_t *hint, uint64_t first,
                  uint64_t end)
@@ -65,6 +75,8 @@ static int claim(const struct segment *s, uint32_t block, uint64_t bytes, uint32
     const struct geometry *g = &s->g;
     uint32_t count = (uint32_t)((bytes + g->unit_bytes - 1) / g->unit_bytes);
     struct seg_block *b = seg_block(s, block);
+    if (claim_freed(s, b, block, first, end, count))
+        return 0;
     uint64_t from = *hint < first || *hint >= end ? first : *hint;
     int result = claim_between(s, b, block, from, end, count);
     if (result && from != first)
@@ -92,6 +104,7 @@ bool chan__arena_free(const struct segment *s, uint32_t block)
         return false;
     chan__arena_reclaim(s, block, e);
     store_relaxed(&b->extent_count, 0);
+    store_relaxed(&seg_hot(s)->freed_unit, e.first);
     return true;
 }
 

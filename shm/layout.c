@@ -17,10 +17,11 @@
 #define INLINE_MAX 4096u
 #define SMALL_INLINE 1024u
 
-/* A message takes at most 1024 units, a bound for the CASes of one allocation, as long as units stay in
- * this range: a page at least, and not so large that a small message wastes much. */
+/* A message takes at most 64 units, a bound for the CASes of one allocation, and a small one wastes at most as much as
+ * a 64th of the largest, as long as units stay in this range: a page at least. */
 #define UNIT_MIN 4096u
-#define UNIT_MAX 65536u
+#define UNIT_MAX (1u << 20)
+#define UNITS_OF_LARGEST 64u
 
 static uint64_t round_up(uint64_t value, uint64_t to)
 {
@@ -68,7 +69,7 @@ static bool in_range(const struct geometry *g)
 uint64_t chan__unit_bytes(uint64_t message_size)
 {
     uint64_t unit = UNIT_MIN;
-    while (unit < UNIT_MAX && unit * 1024 < message_size)
+    while (unit < UNIT_MAX && unit * UNITS_OF_LARGEST < message_size)
         unit *= 2;
     return unit;
 }

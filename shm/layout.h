@@ -97,7 +97,8 @@ struct seg_hot {
     _Alignas(SEG_LINE) atomic_u64 tickets;
     /* Senders have had records below this. Writer: claimers of records, by CAS, upwards. */
     atomic_u32 sender_records;
-    uint32_t reserved0;
+    /* A payload unit that was freed lately: a hint. Writer: whoever frees an extent. */
+    atomic_u32 freed_unit;
 };
 
 #define STATE_SENDERS_SEEN UINT64_C(0x1) /* a sender has been attached */
@@ -331,6 +332,7 @@ _Static_assert(offsetof(struct seg_hot, life_event) == 768, "hot words");
 _Static_assert(offsetof(struct seg_hot, records_used) == 896, "hot words");
 _Static_assert(offsetof(struct seg_hot, tickets) == 1024, "hot words");
 _Static_assert(offsetof(struct seg_hot, sender_records) == 1032, "hot words");
+_Static_assert(offsetof(struct seg_hot, freed_unit) == 1036, "hot words");
 
 _Static_assert(offsetof(struct seg_record, pid) == 8, "record");
 _Static_assert(offsetof(struct seg_record, start_time) == 16, "record");

@@ -100,6 +100,33 @@ static void test_an_aborted_loan_is_never_seen_and_its_place_is_free_again(const
     pair_close(flavour, &pair);
 }
 
+/* It is still in a cache. */
+static void test_payload_memory_that_was_freed_last_is_used_first(const struct flavour *flavour)
+{
+    struct party me;
+    struct chan_options options = flavour_options(flavour, 4);
+    struct chan *ch = flavour_create(flavour, 4);
+    struct chan_loan loan;
+    struct chan_view view;
+    party_open(&me, flavour, ch);
+    expect_result(attach_receiver(&me, 0, 0), 0);
+    expect_result(attach_sender(&me, 0, 0), 0);
+    for (int i = 0; i < 3; i++) {
+        expect_result(chan_try_reserve(me.tx, options.message_size, &loan), 0);
+        expect_result(chan_try_commit(me.tx, &loan, options.message_size), 0);
+    }
+    for (int i = 0; i < 10; i++) {
+        expect_result(chan_try_recv_view(me.rx, &view), 0);
+        const void *freed = view.data;
+        expect_result(chan_release(me.rx, &view), 0);
+        expect_result(chan_try_reserve(me.tx, options.message_size, &loan), 0);
+        expect(loan.data == freed);
+        expect_result(chan_try_commit(me.tx, &loan, options.message_size), 0);
+    }
+    party_leave(&me);
+    flavour_finish(flavour, ch);
+}
+
 static void test_one_loan_more_than_holds_is_refused_until_one_ends(const struct flavour *flavour)
 {
     struct pair pair = pair_open(flavour, 5);
@@ -468,6 +495,7 @@ int main(int argc, char **argv)
         CASE(test_a_blocked_commit_succeeds_when_room_comes, FOR_FEW, 0),
         CASE(test_a_commit_on_a_closed_queue_fails_and_the_loan_can_be_aborted, 0, 0),
         CASE(test_an_aborted_loan_is_never_seen_and_its_place_is_free_again, 0, 0),
+        CASE(test_payload_memory_that_was_freed_last_is_used_first, FOR_LARGE, 0),
         CASE(test_one_loan_more_than_holds_is_refused_until_one_ends, 0, 0),
         CASE(test_a_loan_may_be_committed_in_part_but_not_beyond_its_size, 0, 0),
         CASE(test_a_loan_that_is_not_open_is_refused, 0, 0),
