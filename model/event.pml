@@ -27,6 +27,9 @@
 #ifndef UNFIT           /* 1: the first sleeper cannot take what it finds (-EMSGSIZE), and gives up */
 #define UNFIT 0
 #endif
+#ifndef WARNS           /* 1: wakers wake two before they provide anything, too */
+#define WARNS 0
+#endif
 #ifndef LEFTOVER        /* 1: somebody died asleep long ago */
 #define LEFTOVER 0
 #endif
@@ -66,6 +69,9 @@ inline wake_one()
 #if SLEEPERS > 1
 	:: asleep[1] -> asleep[1] = 0; woken[1] = 1; woke = 1
 #endif
+#if SLEEPERS > 2
+	:: asleep[2] -> asleep[2] = 0; woken[2] = 1; woke = 1
+#endif
 	:: else
 	fi
 }
@@ -76,13 +82,21 @@ inline wake_all()
 #if SLEEPERS > 1
 	if :: asleep[1] -> asleep[1] = 0; woken[1] = 1 :: else fi;
 #endif
+#if SLEEPERS > 2
+	if :: asleep[2] -> asleep[2] = 0; woken[2] = 1 :: else fi;
+#endif
 }
 
-/* chan__event_notify, by a process that goes on at `through` */
+/* chan__event_notify_warned, by a process that goes on at `done`; `warned` is 0 if it did not warn */
+#ifndef BREAK_WARNED            /* who has warned gives no notice, though somebody may have looked too early */
+#define KNOWN(w)        (warned != 0 && (w) == warned)
+#else
+#define KNOWN(w)        (warned != 0)
+#endif
 #define NOTIFY \
 	if \
-	:: atomic { !HAS(word, SLEEPING) -> goto done } \
-	:: atomic { HAS(word, SLEEPING) -> key = word } \
+	:: atomic { !HAS(word, SLEEPING) || KNOWN(word) -> goto done } \
+	:: atomic { HAS(word, SLEEPING) && !KNOWN(word) -> key = word } \
 	MORTAL \
 	fi; \
 	if \
@@ -114,11 +128,38 @@ inline wake_all()
 #define CLEARS          true
 #endif
 
+/* chan__event_warn */
+#define WARN \
+	if \
+	:: atomic { !HAS(word, SLEEPING) -> goto change } \
+	:: atomic { HAS(word, SLEEPING) -> key = word } \
+	MORTAL \
+	fi; \
+	if \
+	:: atomic { word == key -> key = RAISED(key); word = key; warned = key } \
+	:: atomic { word != key -> key = 0 } \
+	MORTAL \
+	fi; \
+	if \
+	:: atomic { wake_one(); if :: woke -> wake_one() :: else fi; \
+		if :: woke || key == 0 -> goto change :: else fi } \
+	MORTAL \
+	fi; \
+	if \
+	:: atomic { CLEARS -> word = key / STEP * STEP } \
+	:: atomic { !CLEARS } \
+	MORTAL \
+	fi
+
 proctype Waker()
 {
-	byte key;
+	byte key, warned;
 	bit woke;
 
+#if WARNS
+	WARN;
+change:	key = 0;
+#endif
 #ifdef BREAK_EARLY                      /* looks for sleepers before there is anything */
 	if
 	:: atomic { !HAS(word, SLEEPING) -> key = 1 }
@@ -131,13 +172,13 @@ proctype Waker()
 	fi;
 	NOTIFY;
 done:	skip;
-gone:	atomic { key = 0; woke = 0; through++ }
+gone:	atomic { key = 0; warned = 0; woke = 0; through++ }
 }
 
 /* The loop of sleep_until() in src/wait.c. */
 proctype Sleeper(byte me; bit unfit)
 {
-	byte key;
+	byte key, warned;               /* it never warns */
 	bit woke;
 
 again:
@@ -210,6 +251,8 @@ end:	do
 
 #if SLEEPERS == 1
 #define ANYBODY         asleep[0]
+#elif SLEEPERS == 3
+#define ANYBODY         (asleep[0] || asleep[1] || asleep[2])
 #else
 #define ANYBODY         (asleep[0] || asleep[1])
 #endif

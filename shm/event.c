@@ -20,12 +20,12 @@ int chan__event_wait(atomic_u32 *event, uint32_t key, int64_t deadline_ns)
     return chan__futex_wait(event, key, deadline_ns);
 }
 
-void chan__event_wake(atomic_u32 *event, int count)
+uint32_t chan__event_wake(atomic_u32 *event, int count)
 {
     uint32_t key = load_seq_cst(event);
     uint32_t raised = ((key & ~EVENT_CLEARING) + EVENT_STEP) | EVENT_CLEARING;
     if (!(key & EVENT_SLEEPERS))
-        return;
+        return 0;
     /* Losing this race means that another waker has just raised the sequence: sleepers in between will
      * look again. */
     bool is_raised = cas_seq_cst_u32(event, key, raised);
@@ -33,6 +33,7 @@ void chan__event_wake(atomic_u32 *event, int count)
      * has prepared since has taken the clearing bit away. */
     if (chan__futex_wake(event, count) < count && is_raised)
         (void)cas_seq_cst_u32(event, raised, raised & ~(EVENT_SLEEPERS | EVENT_CLEARING));
+    return is_raised ? raised : 0;
 }
 
 void chan__event_notify_all(atomic_u32 *event)

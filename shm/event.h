@@ -17,13 +17,16 @@
  * by the dead costs the next waker one call, once. model/event.pml checks all this.
  *
  * A waker killed between its change and its wake is made up for by whoever notices the death: everybody is
- * woken then. One that is stopped there has warned before the change: whoever is woken, and finds nothing,
- * looks again by itself before long (wait.c). Warning and notice wake two sleepers where there are two, so
- * one of them may be stopped, too, right after it was woken. */
+ * woken then. One that is stopped there has warned before the change, with chan__event_warn(): whoever is woken,
+ * and finds nothing, looks again by itself before long (wait.c). A warning wakes one sleeper more than the change
+ * can serve, so one of those woken may be stopped, too. As long as nobody has prepared to sleep since the warning,
+ * all those that it woke have yet to look, and will see the change: the notice costs no call then. */
 #ifndef SHM_EVENT_H
 #define SHM_EVENT_H
 
 #include "shm/atomic.h"
+
+#include <limits.h>
 
 #define EVENT_SLEEPERS 1u
 #define EVENT_CLEARING 2u
@@ -34,28 +37,43 @@ uint32_t chan__event_prepare(atomic_u32 *event);
 /* As chan__futex_wait(). */
 int chan__event_wait(atomic_u32 *event, uint32_t key, int64_t deadline_ns);
 
-/* A warning, and the out-of-line part of chan__event_notify(). */
-void chan__event_wake(atomic_u32 *event, int count);
+/* The out-of-line part of what follows. Returns the word that shows that nobody has prepared to sleep since; 0: there
+ * is none. */
+uint32_t chan__event_wake(atomic_u32 *event, int count);
 
-/* True if somebody sleeps, or did: time for a warning with chan__event_wake(). */
+/* True if somebody sleeps, or did. */
 static inline bool chan__event_has_sleepers(const atomic_u32 *event)
 {
     return load_relaxed(event) & EVENT_SLEEPERS;
+}
+
+/* Before a change that can serve `count` sleepers. What it returns is for chan__event_notify_warned(). */
+static inline uint32_t chan__event_warn(atomic_u32 *event, int count)
+{
+    return chan__event_has_sleepers(event) ? chan__event_wake(event, count < INT_MAX ? count + 1 : count) : 0;
 }
 
 /* Wake up to `count` sleepers, if anybody sleeps: as many as the change of the condition can serve. */
 static inline void chan__event_notify(atomic_u32 *event, int count)
 {
     if (load_seq_cst(event) & EVENT_SLEEPERS) /* SLEEP */
-        chan__event_wake(event, count);
+        (void)chan__event_wake(event, count);
 }
 
-/* The same after a change made by a plain store, or by a weaker operation than a sequentially consistent
+/* The same after a warning for as many; `warned` is 0 if there was none. */
+static inline void chan__event_notify_warned(atomic_u32 *event, uint32_t warned, int count)
+{
+    uint32_t word = load_seq_cst(event); /* SLEEP */
+    if (word & EVENT_SLEEPERS && word != warned)
+        (void)chan__event_wake(event, count);
+}
+
+/* The same as chan__event_notify() after a change made by a plain store, or by a weaker operation than a sequentially consistent
  * CAS. */
 static inline void chan__event_notify_after_store(atomic_u32 *event, int count)
 {
     if (fetch_or_seq_cst(event, 0) & EVENT_SLEEPERS) /* SLEEP */
-        chan__event_wake(event, count);
+        (void)chan__event_wake(event, count);
 }
 
 /* Wake everybody, sleeper bit or not: for changes that concern all, and after a death, which may have left

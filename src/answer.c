@@ -63,11 +63,9 @@ static int fill(struct answering *op)
 }
 
 /* Whoever is about to change the cell wakes its caller before, too: it may be stopped before it gives notice. */
-static void warn_caller(const struct segment *s, struct reply_to to)
+static uint32_t warn_caller(const struct segment *s, struct reply_to to)
 {
-    atomic_u32 *event = chan__reply_event(s, to.cell);
-    if (chan__event_has_sleepers(event) && chan__reply_is_awaited(s, to))
-        chan__event_wake(event, 1);
+    return chan__reply_is_awaited(s, to) ? chan__event_warn(chan__reply_event(s, to.cell), 1) : 0;
 }
 
 static int attempt_answer(void *operation)
@@ -84,10 +82,10 @@ static int attempt_answer(void *operation)
     }
     if (result)
         return result;
-    warn_caller(s, op->to);
+    uint32_t warned = warn_caller(s, op->to);
     if (!chan__reply_answer(&op->rx->handle.endpoint.party, op->to, &op->spare))
         return -EPIPE;
-    chan__event_notify(chan__reply_event(s, op->to.cell), 1);
+    chan__event_notify_warned(chan__reply_event(s, op->to.cell), warned, 1);
     return 0;
 }
 
@@ -112,9 +110,9 @@ static void refuse(struct chan_receiver *rx, struct seg_block *request)
     struct reply_to to;
     if (chan__reply_read(s, request, &to))
         return;
-    warn_caller(s, to);
+    uint32_t warned = warn_caller(s, to);
     if (chan__reply_refuse(s, to))
-        chan__event_notify(chan__reply_event(s, to.cell), 1);
+        chan__event_notify_warned(chan__reply_event(s, to.cell), warned, 1);
 }
 
 int chan__call_release(struct chan_receiver *rx, struct chan_view *view)

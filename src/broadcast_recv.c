@@ -74,7 +74,7 @@ static void show_cursor(struct chan_receiver *rx, uint32_t *unannounced)
         return;
     bool warns = s->g.overflow == CHAN_BLOCK && chan__event_has_sleepers(event);
     if (warns && holds_up_senders(s, before))
-        chan__event_wake(event, INT_MAX);
+        (void)chan__event_warn(event, INT_MAX);
     rx->cursor = now;
     chan__subscription_move(party_of(rx), now);
     if (s->g.overflow == CHAN_LAG)
@@ -82,7 +82,7 @@ static void show_cursor(struct chan_receiver *rx, uint32_t *unannounced)
     if (unannounced)
         (*unannounced)++;
     else if (load_seq_cst(event) & EVENT_SLEEPERS && holds_up_senders(s, before)) /* SLEEP */
-        chan__event_wake(event, INT_MAX);
+        (void)chan__event_wake(event, INT_MAX);
 }
 
 /* The message at the cursor has been read. */

@@ -83,8 +83,8 @@ static int exchange(struct sending *op)
             result = -EBADMSG;
         if (result)
             return result;
-        if (warns && chan__event_has_sleepers(event))
-            chan__event_wake(event, INT_MAX);
+        if (warns)
+            (void)chan__event_warn(event, INT_MAX);
         warns = false;
         uint64_t number = chan__ring_number(&s->g, party->cursor);
         if (chan__overwrite(party, word, &op->spare)) {

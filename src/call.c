@@ -73,8 +73,8 @@ static void end(struct chan_sender *tx, struct reply_to call, uint32_t block)
     struct party *party = &tx->handle.endpoint.party;
     uint32_t cell = (call.cell - hold_cell_number(&s->g, party->number, 2 * s->g.role_cells));
     atomic_u32 *event = &seg_hot(s)->space_event;
-    if (s->g.units && chan__event_has_sleepers(event))
-        chan__event_wake(event, INT_MAX);
+    if (s->g.units)
+        (void)chan__event_warn(event, INT_MAX);
     (void)chan__reply_clear(s, party->number, cell, 0);
     if (s->g.units && chan__arena_free(s, block))
         chan__event_notify_after_store(event, INT_MAX);

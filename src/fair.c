@@ -21,8 +21,7 @@ static atomic_u32 *space_event(struct chan_sender *tx)
 /* Before and after a change that may make room for others: see event.h. */
 static void warn_senders(struct chan_sender *tx)
 {
-    if (chan__event_has_sleepers(space_event(tx)))
-        chan__event_wake(space_event(tx), INT_MAX);
+    (void)chan__event_warn(space_event(tx), INT_MAX);
 }
 
 void chan__fair_release(struct chan_sender *tx, uint64_t places)

@@ -53,12 +53,9 @@ int chan__seal(struct chan *ch)
 static void warn_all(struct chan *ch)
 {
     struct seg_hot *hot = seg_hot(&ch->segment);
-    if (chan__event_has_sleepers(&hot->data_event))
-        chan__event_wake(&hot->data_event, INT_MAX);
-    if (chan__event_has_sleepers(&hot->space_event))
-        chan__event_wake(&hot->space_event, INT_MAX);
-    if (chan__event_has_sleepers(&hot->life_event))
-        chan__event_wake(&hot->life_event, INT_MAX);
+    (void)chan__event_warn(&hot->data_event, INT_MAX);
+    (void)chan__event_warn(&hot->space_event, INT_MAX);
+    (void)chan__event_warn(&hot->life_event, INT_MAX);
     wake_callers(ch);
     if (is_rendezvous(ch))
         chan__match_ring_all(&ch->segment);

@@ -67,8 +67,9 @@ static ALWAYS_INLINE int take_until(struct receiving *op, const struct cursor *e
     const struct segment *s = segment_of(op->rx);
     atomic_u32 *event = &seg_hot(s)->space_event;
     bool heads_a_batch = !op->unannounced || !*op->unannounced;
+    uint32_t warned = 0;
     if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_message(&h->endpoint.party))
-        chan__event_wake(event, senders_to_wake(s, 1));
+        warned = chan__event_warn(event, senders_to_wake(s, 1));
     result = end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *end, &op->message)
                  : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
     if (result)
@@ -76,7 +77,7 @@ static ALWAYS_INLINE int take_until(struct receiving *op, const struct cursor *e
     if (op->unannounced)
         (*op->unannounced)++;
     else
-        chan__event_notify(event, senders_to_wake(s, 1));
+        chan__event_notify_warned(event, warned, senders_to_wake(s, 1));
     return 0;
 }
 
@@ -168,8 +169,8 @@ static ALWAYS_INLINE void finish(struct receiving *op)
     struct segment *s = &ch->segment;
     struct party *party = &op->rx->handle.endpoint.party;
     atomic_u32 *event = &seg_hot(s)->space_event;
-    if (s->g.units && chan__event_has_sleepers(event))
-        chan__event_wake(event, INT_MAX);
+    if (s->g.units)
+        (void)chan__event_warn(event, INT_MAX);
     chan__hold_release(party, op->hold);
     if (s->g.units && chan__arena_free(s, op->message.number))
         chan__event_notify_after_store(event, INT_MAX);
@@ -561,8 +562,7 @@ int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view)
         return -EINVAL;
     atomic_u32 *event = &seg_hot(segment_of(rx))->data_event;
     store_relaxed(&held.block->deliveries, load_relaxed(&held.block->deliveries) - 1);
-    if (chan__event_has_sleepers(event))
-        chan__event_wake(event, 1);
+    (void)chan__event_warn(event, 1);
     chan__orphans_give_back(&h->endpoint.party, hold_bit(h, held.hold));
     h->open &= ~hold_bit(h, held.hold);
     chan__event_notify_after_store(event, 1);

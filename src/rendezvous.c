@@ -44,11 +44,10 @@ static int find_peer(struct handle *h, enum match_side side, uint64_t size, stru
 static bool match(struct handle *h, const struct match *peer, const struct held *spare, enum intent_kind kind)
 {
     atomic_u32 *bell = &seg_record(&h->chan->segment, peer->number)->own.match.bell;
-    if (chan__event_has_sleepers(bell))
-        chan__event_wake(bell, 1);
+    uint32_t warned = chan__event_warn(bell, 1);
     bool done = chan__exchange(&h->endpoint.party, peer->cell, peer->word, spare, kind);
     if (done)
-        chan__event_notify(bell, 1);
+        chan__event_notify_warned(bell, warned, 1);
     return done;
 }
 
@@ -107,8 +106,7 @@ static void offer(struct sending *op)
     struct handle *h = &op->tx->handle;
     const struct segment *s = &h->chan->segment;
     atomic_u32 *event = &seg_hot(s)->data_event;
-    if (chan__event_has_sleepers(event))
-        chan__event_wake(event, INT_MAX);
+    (void)chan__event_warn(event, INT_MAX);
     chan__match_show(&h->endpoint.party, &op->spare, op->ticket, 0);
     chan__match_ring(s, MATCH_DEMANDS); /* those that were not there yet, or want smaller ones */
     chan__event_notify(event, INT_MAX); /* those that cannot demand anything, and those that select */
@@ -212,8 +210,7 @@ static bool sees_the_same(const struct surroundings *a, const struct surrounding
 static void demand(struct handle *h, const struct held *spare, const struct receiving *op)
 {
     atomic_u32 *event = &seg_hot(&h->chan->segment)->space_event;
-    if (chan__event_has_sleepers(event))
-        chan__event_wake(event, INT_MAX);
+    (void)chan__event_warn(event, INT_MAX);
     chan__match_show(&h->endpoint.party, spare, op->ticket, op->limit);
     chan__event_notify(event, INT_MAX); /* senders that select */
 }

@@ -119,8 +119,9 @@ static inline int place(struct sending *op)
 {
     struct party *party = &op->tx->handle.endpoint.party;
     atomic_u32 *event = &seg_hot(party->segment)->data_event;
+    uint32_t warned = 0;
     if (heads_a_batch(op) && chan__event_has_sleepers(event) && !chan__ring_has_room(party))
-        chan__event_wake(event, 1);
+        warned = chan__event_warn(event, 1);
     int result = chan__ring_put(party, &op->spare);
     if (result)
         return result;
@@ -128,7 +129,7 @@ static inline int place(struct sending *op)
     if (op->batch)
         op->batch->unannounced++;
     else
-        chan__event_notify(event, 1);
+        chan__event_notify_warned(event, warned, 1);
     return 0;
 }
 

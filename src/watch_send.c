@@ -75,8 +75,8 @@ static int replace(struct sending *op, uint64_t word, uint64_t versions)
     /* Should the block be somebody's spare by now, and this nonsense, then the word has changed. */
     uint64_t version = watch_version(seg_block(s, number)) + versions;
     watch_set_version(op->spare.block, version & WATCH_VERSION_MASK, party->number);
-    if (versions && chan__event_has_sleepers(event))
-        chan__event_wake(event, INT_MAX);
+    if (versions)
+        (void)chan__event_warn(event, INT_MAX);
     if (!chan__watch_replace(party, word, &op->spare))
         return -EAGAIN;
     store_relaxed(&party->record->sent_bytes, load_relaxed(&party->record->sent_bytes) + op->size);

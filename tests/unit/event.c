@@ -87,6 +87,22 @@ static void test_who_prepares_keeps_the_bit_from_one_who_was_stopped_clearing_it
     assert_int_equal(event, 100 | EVENT_SLEEPERS);
 }
 
+static void test_a_notice_after_a_warning_wakes_again_only_if_somebody_has_prepared_since(void **state)
+{
+    atomic_u32 event =
+        100 | EVENT_SLEEPERS | EVENT_CLEARING; /* after a warning that woke as many as it could */
+    uint32_t warned = event;
+    (void)state;
+    chan__event_notify_warned(&event, warned, 1);
+    assert_int_equal(event, warned);
+    uint32_t key = chan__event_prepare(&event);
+    chan__event_notify_warned(&event, warned, 1);
+    assert_int_not_equal(event, key);
+    event = 100 | EVENT_SLEEPERS;
+    chan__event_notify_warned(&event, 0, 1); /* there was no warning */
+    assert_int_not_equal(event, 100 | EVENT_SLEEPERS);
+}
+
 static void test_the_sequence_wraps_around(void **state)
 {
     atomic_u32 event = 0u - EVENT_STEP; /* the last sequence, no sleeper */
@@ -152,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_preparing_sets_the_bit_and_a_change_after_it_is_not_slept_through),
         cmocka_unit_test(test_a_bit_left_behind_by_the_dead_is_cleared_by_the_next_waker),
         cmocka_unit_test(test_who_prepares_keeps_the_bit_from_one_who_was_stopped_clearing_it),
+        cmocka_unit_test(test_a_notice_after_a_warning_wakes_again_only_if_somebody_has_prepared_since),
         cmocka_unit_test(test_the_sequence_wraps_around),
         cmocka_unit_test(test_no_change_is_slept_through_by_any_sleeper),
     };
