@@ -204,8 +204,9 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
 
 /* The exchange, whatever the cell. On the hot paths `turns`, cell_turns() of the cell, and `kind` are
  * constants. `seal` is added to the new word. */
-static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *cell, uint64_t old,
-                            uint64_t turns, const struct held *spare, enum intent_kind kind, uint64_t seal)
+static ALWAYS_INLINE bool exchange(struct party *party, uint32_t number, atomic_u64 *cell, uint64_t old,
+                                   uint64_t turns, const struct held *spare, enum intent_kind kind,
+                                   uint64_t seal)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -232,8 +233,8 @@ static inline bool exchange(struct party *party, uint32_t number, atomic_u64 *ce
 }
 
 /* In a ring cell that is emptied before it is filled again, every exchange is one turn. */
-static inline bool exchange_in_ring(struct party *party, uint64_t old, const struct held *spare,
-                                    enum intent_kind kind, uint64_t seal)
+static ALWAYS_INLINE bool exchange_in_ring(struct party *party, uint64_t old, const struct held *spare,
+                                           enum intent_kind kind, uint64_t seal)
 {
     uint32_t index = party->cursor.index;
     return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, spare, kind, seal);
@@ -379,8 +380,8 @@ int chan__ring_has_message(struct party *party)
     return find_message(party, &word);
 }
 
-static inline int take(struct party *party, const struct held *spare, enum intent_kind kind, uint64_t limit,
-                       const struct cursor *end, struct message *out)
+static ALWAYS_INLINE int take(struct party *party, const struct held *spare, enum intent_kind kind,
+                              uint64_t limit, const struct cursor *end, struct message *out)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;

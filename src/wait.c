@@ -16,14 +16,19 @@
  * message, each taking it away from the other, and go at half their speed; one that pauses while the other
  * moves on a few lines finds them free. So the first pause doubles while there is something at its end, and
  * it was followed by some messages without waiting: a side that gets answers, one for each wait, stays at
- * short pauses. */
+ * short pauses.
+ *
+ * Before it sleeps a side gives way a few times, however little spinning has paid: with more processes than
+ * processors the other side may only be waiting for one. Asleep, each would be woken for one place, fill it and
+ * go to sleep again, which is ten times as much work as moving a message. */
 #define SPINS_MIN 32u
 #define SPINS_MAX 1024u
-#define SPINS_BETWEEN_MAX 64u
+#define SPINS_BETWEEN_MAX 128u
 #define SPINS_PER_MESSAGE 8u /* of the first pause: a stream that is slower than this is waited for shortly */
-#define SPINS_YIELD_EVERY 128u
+#define SPINS_YIELD_EVERY 256u
 #define SPINS_YIELD_SOON 31u
 #define SPINS_OF_YIELD 24u
+#define YIELDS_BEFORE_SLEEP 4
 
 /* Let some time pass; returns how much. */
 static uint32_t pass_time(const struct handle *h, uint32_t spent, uint32_t between)
@@ -56,6 +61,16 @@ static void learn_pause(struct handle *h, bool at_once, uint64_t moved)
         h->pause = h->pause / 2 < 1 ? 1 : h->pause / 2;
 }
 
+static int give_way(int (*attempt)(void *), void *operation)
+{
+    int result = -EAGAIN;
+    for (int i = 0; i < YIELDS_BEFORE_SLEEP && result == -EAGAIN; i++) {
+        sched_yield();
+        result = attempt(operation);
+    }
+    return result;
+}
+
 static int spin(struct handle *h, int (*attempt)(void *), void *operation)
 {
     if (!h->spins) {
@@ -77,7 +92,7 @@ static int spin(struct handle *h, int (*attempt)(void *), void *operation)
             between *= 2;
     }
     h->spins = h->spins / 2 < SPINS_MIN ? SPINS_MIN : h->spins / 2;
-    return -EAGAIN;
+    return give_way(attempt, operation);
 }
 
 /* Waiting for the end is not time that a side loses. */
