@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ending a fan-in on a signal without losing a message: every send that succeeded is received.
  *
- *     ./06_graceful_shutdown        sends itself SIGTERM after a moment; or interrupt it
+ *     ./11_graceful_shutdown        sends itself SIGTERM after a moment; or interrupt it
  *
  * One sequence, whoever asks for the end: refuse what comes (chan_shutdown), let producers find out (their next
  * send, or chan_wait_closed), take what is left until -EPIPE or a deadline, exit. Nobody needs a time-out to be
@@ -29,7 +29,7 @@ static void ask(int signal)
 static void check(int result, const char *what)
 {
     if (result < 0) {
-        fprintf(stderr, "06_graceful_shutdown: %s: %s\n", what, chan_strerror(result));
+        fprintf(stderr, "11_graceful_shutdown: %s: %s\n", what, chan_strerror(result));
         exit(1);
     }
 }
