@@ -140,6 +140,23 @@ uint32_t chan_sender_reached(const struct chan_sender *tx)
     return chan__subscription_count(s, tx->sent_to - 1);
 }
 
+/* The tail first, then the cursors, then what is retained: a message sent meanwhile is not counted, one that was read or
+ * overwritten meanwhile may be. */
+uint64_t chan__broadcast_unseen(const struct segment *s)
+{
+    uint64_t oldest, tail;
+    if (chan__retained_range(s, &oldest, &tail))
+        return 0;
+    uint64_t slowest = chan__subscription_slowest(s, tail);
+    return tail - ((int64_t)(slowest - oldest) > 0 ? slowest : oldest);
+}
+
+uint64_t chan_sender_len(const struct chan_sender *tx)
+{
+    const struct segment *s = &tx->handle.chan->segment;
+    return s->g.kind == CHAN_BROADCAST ? chan__broadcast_unseen(s) : chan_len(tx->handle.chan);
+}
+
 int chan__broadcast_put(struct sending *op, int64_t deadline_ns)
 {
     return chan__wait(&op->tx->handle, attempt_put, op, deadline_ns);

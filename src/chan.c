@@ -294,23 +294,12 @@ uint64_t chan_capacity(const struct chan *ch)
     return ch->segment.g.messages;
 }
 
-/* Of a broadcast: messages retained that not all receivers are done with. */
-static uint64_t unread(const struct chan *ch)
-{
-    const struct segment *s = &ch->segment;
-    uint64_t oldest, tail;
-    if (chan__retained_range(s, &oldest, &tail))
-        return 0;
-    uint64_t slowest = chan__subscription_slowest(s, tail);
-    return tail - ((int64_t)(slowest - oldest) > 0 ? slowest : oldest);
-}
-
 static uint64_t queued(const struct chan *ch)
 {
     struct cursor head;
     uint64_t length;
     if (ch->segment.g.kind == CHAN_BROADCAST)
-        return unread(ch);
+        return chan__broadcast_unseen(&ch->segment);
     if (ch->segment.g.kind == CHAN_WATCH)
         return 0; /* its one cell has always a value, which nobody takes */
     return chan__ring_length(&ch->segment, &head, &length) ? 0 : length;

@@ -142,6 +142,7 @@ int chan__broadcast_send_ready(struct chan_sender *tx, struct stamp *stamp);
 int chan__broadcast_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 int chan__broadcast_attaching(struct chan_receiver *rx);
 int chan__broadcast_attached(struct chan_receiver *rx);
+uint64_t chan__broadcast_unseen(const struct segment *s); /* messages retained that not all are done with */
 
 /* Steps that kinds have in common (send.c): -EPIPE where nothing can be sent any more; the message's memory and what
  * goes with it, while its block is still private; what a message sent is counted by, and who is told of it. */

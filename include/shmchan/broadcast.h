@@ -59,6 +59,14 @@ CHAN_API CHAN_MUST_USE int chan_view_is_intact(const struct chan_receiver *rx, c
  * sent none, or in another kind of channel. Since 0.1. */
 CHAN_API CHAN_MUST_USE uint32_t chan_sender_reached(const struct chan_sender *tx);
 
+/* Messages kept that not every receiver is done with: those from the slowest receiver's on, and of these the ones that
+ * have not been overwritten; never more than the capacity, and 0 without receivers. A receiver is done with a message
+ * when it has received it, and released its view; those attached later never had to be, and those that have left, or
+ * died, no longer have to, from when chan_receivers() leaves them out. While others send and receive, it counts every
+ * message that was so throughout the call, and none that was so at no moment of it. chan_len() says the same from the
+ * channel. Of other kinds: chan_len(). Since 0.1. */
+CHAN_API CHAN_MUST_USE uint64_t chan_sender_len(const struct chan_sender *tx);
+
 CHAN_END
 
 #endif

@@ -218,7 +218,8 @@ CHAN_API void chan_options_of(const struct chan *ch, struct chan_options *out);
 
 /* State, as the channel stands at one moment of the call. 0 <= len <= capacity always. len counts messages
  * that a receive could get now: queued, and given back by dead receivers (so during redelivery is_full
- * can be false though len == capacity). None of them blocks or changes the channel. Since 0.1. */
+ * can be false though len == capacity); of a broadcast, those that not all receivers are done with, as
+ * chan_sender_len(). None of them blocks or changes the channel. Since 0.1. */
 CHAN_API uint64_t chan_capacity(const struct chan *ch);
 CHAN_API uint64_t chan_len(const struct chan *ch);
 CHAN_API uint64_t chan_available(const struct chan *ch); /* sends of inline messages that would not block */

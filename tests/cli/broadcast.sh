@@ -37,6 +37,7 @@ eventually receivers_are news 1
 kill -STOP "$slow"
 seq 10 | chanctl send news
 same "$(field news '["endpoints"][0]["unread"]')" 10
+same "$(field news '["queue"]["unread"]')" 4
 kill -CONT "$slow"
 expect_end 0 "$slow"
 seq 7 10 >"$WORK/expected"

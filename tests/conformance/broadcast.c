@@ -7,6 +7,7 @@
 
 #include "expect.h"
 #include "pattern.h"
+#include "process.h"
 #include "suite.h"
 
 /* Promised are 10 to 50 ms; a loaded machine may take longer to run anybody at all. */
@@ -402,6 +403,66 @@ static void test_figures_say_what_was_sent_received_and_missed(const struct flav
     audience_close(flavour, &a);
 }
 
+/* The message that the slowest has not got is the first that counts; what was overwritten counts no more. */
+static void test_the_sender_knows_how_much_not_all_have_seen(const struct flavour *flavour)
+{
+    struct audience a = audience_open(flavour, 4, 0);
+    bool lags = flavour->overflow == CHAN_LAG;
+    expect_number(ask(a.tx, sender_len), 0);
+    a.rx[0] = actor_start(flavour, a.ch, ACTOR_RECEIVER);
+    audience_send(&a, 0, 2);
+    a.rx[1] = actor_start(flavour, a.ch, ACTOR_RECEIVER); /* for which those two were not */
+    expect_number(ask(a.tx, sender_len), 2);
+    audience_recv(&a, 0, 0, 2);
+    expect_number(ask(a.tx, sender_len), 0);
+    audience_send(&a, 2, 3);
+    for (int64_t i = 2; i < 5; i++) {
+        audience_recv(&a, 0, i, 1);
+        expect_number(ask(a.tx, sender_len), 3); /* the other one has seen none */
+    }
+    expect_result(tell(a.rx[1], view_take, 0), 2);
+    expect_number(ask(a.tx, sender_len), 3); /* looked at, not done with */
+    expect_result(tell(a.rx[1], view_release, 0), 0);
+    expect_number(ask(a.tx, sender_len), 2);
+    audience_send(&a, 5, lags ? 6 : 2);
+    expect_number(ask(a.tx, sender_len), 4);
+    expect_number(chan_len(a.ch), 4);
+    expect_result(ask(a.rx[0], resubscribe), 0);
+    expect_number(ask(a.tx, sender_len), 4);
+    expect_result(ask(a.rx[1], resubscribe), 0);
+    expect_number(ask(a.tx, sender_len), 0);
+    audience_close(flavour, &a);
+}
+
+static bool falls_to(struct audience *a, int64_t len)
+{
+    for (int ms = 0; ms < NOTICED_MS && ask(a->tx, sender_len) != len; ms++)
+        process_sleep_ms(1);
+    return ask(a->tx, sender_len) == len;
+}
+
+/* Who has left or died has nothing to see any more. */
+static void test_what_only_the_dead_have_not_seen_counts_no_more(const struct flavour *flavour)
+{
+    for (int killed = 0; killed < 2; killed++) {
+        struct audience a = audience_open(flavour, 4, 3);
+        audience_send(&a, 0, 3);
+        audience_recv(&a, 0, 0, 3);
+        audience_recv(&a, 1, 0, 1);
+        expect_number(ask(a.tx, sender_len), 3);
+        for (unsigned i = 2; i >= 1; i--) {
+            killed ? actor_kill(a.rx[i]) : actor_end(a.rx[i]);
+            expect(falls_to(&a, i == 2 ? 2 : 0));
+            if (killed)
+                actor_bury(a.rx[i]);
+            a.rx[i] = NULL;
+        }
+        audience_send(&a, 3, 2);
+        expect_number(ask(a.tx, sender_len), 2);
+        audience_close(flavour, &a);
+    }
+}
+
 static void test_a_select_waits_for_several_of_them(const struct flavour *flavour)
 {
     struct audience a = audience_open(flavour, 2, 0);
@@ -456,6 +517,8 @@ int main(int argc, char **argv)
         CASE(test_a_prepared_receiver_subscribes_at_once, OF_BROADCAST, 0),
         CASE(test_without_a_receiver_nothing_is_sent_and_the_next_one_opens_again, OF_BROADCAST, 0),
         CASE(test_the_sender_knows_how_many_it_reached, OF_BROADCAST | FOR_MANY, 0),
+        CASE(test_the_sender_knows_how_much_not_all_have_seen, OF_BROADCAST | FOR_MANY, 0),
+        CASE(test_what_only_the_dead_have_not_seen_counts_no_more, OF_BROADCAST | FOR_MANY | FOR_NAMED, 0),
         CASE(test_lag_is_told_exactly_once_and_the_oldest_kept_comes_next, OF_LAG | FOR_MANY, 0),
         CASE(test_exactly_the_capacity_is_kept, OF_BROADCAST | FOR_MANY, 0),
         CASE(test_lag_comes_before_the_end, OF_LAG, 0),

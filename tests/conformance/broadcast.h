@@ -23,7 +23,7 @@ void audience_send(struct audience *audience, int64_t first, int64_t count);
 void audience_recv(struct audience *audience, unsigned receiver, int64_t first, int64_t count);
 
 /* Steps: what the receiver missed, as told last, and what is before it; onwards from now; of the sender, how many it
- * reached; whether view a is intact. */
-step lagged, receiver_len, resubscribe, reached, view_is_intact, wait_closed, wait_closed_shortly;
+ * reached, and how much not all have seen; whether view a is intact. */
+step lagged, receiver_len, resubscribe, reached, sender_len, view_is_intact, wait_closed, wait_closed_shortly;
 
 #endif

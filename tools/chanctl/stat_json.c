@@ -69,6 +69,8 @@ static void put_queue(struct json *json, const struct look *look)
     json_unsigned(json, "held", stat->held);
     json_unsigned(json, "permits", stat->permits);
     json_unsigned(json, "orphaned", stat->orphaned);
+    if (look->options.kind == CHAN_BROADCAST)
+        json_unsigned(json, "unread", chan_len(look->ch));
     json_unsigned(json, "offers", stat->offers);
     json_unsigned(json, "demands", stat->demands);
     if (stat->oldest_ns < 0)
