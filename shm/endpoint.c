@@ -74,6 +74,7 @@ static bool claim_record(const struct segment *s, int fd, uint32_t number, uint3
     }
     store_release(&record->intent_old, 0); /* left by the predecessor: repairers never touch intents */
     store_relaxed(&record->gives_back, 0);
+    store_relaxed(&record->lapses_ns, 0);
     if (s->g.kind == CHAN_WATCH)
         chan__watch_forget(record);
     if (s->g.order == CHAN_FAIR && role == CHAN_ROLE_SENDER)
@@ -177,9 +178,36 @@ int chan__endpoint_show(struct endpoint *e, uint32_t state)
     store_relaxed(&record->base_waited_ns,
                   load_relaxed(sends ? &record->send_waited_ns : &record->recv_waited_ns));
     store_relaxed(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
-    e->status = status_with_state(e->status, state);
-    store_release(&record->status, e->status); /* STATUS */
+    uint64_t shown = status_with_state(e->status, state);
+    if (!cas_acq_rel_u64(&record->status, e->status, shown)) /* STATUS */
+        return -ENOENT;
+    e->status = shown;
     return 0;
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+int chan__endpoint_lease(const struct endpoint *e, uint64_t lapses_ns)
+{
+    struct seg_record *record = e->party.record;
+    /* A record that is no longer ours has no other owner as long as we have its lock. */
+    store_relaxed(&record->lapses_ns, lapses_ns);
+    return load_acquire(&record->status) == e->status ? 0 : -ENOENT;
+}
+
+/* Whoever prepared it lives, but has said until when. Like the lock, it is a verdict only as long as the status stays
+ * the same, by which whoever acts on it changes the record. */
+static bool has_lapsed(struct seg_record *record, uint64_t status)
+{
+    if (status_state(status) != CHAN_STATE_PREPARED)
+        return false;
+    uint64_t lapses_ns = load_relaxed(&record->lapses_ns);
+    return lapses_ns && lapses_ns <= monotonic_ns();
 }
 
 void chan__endpoint_forget(struct endpoint *e)
@@ -199,6 +227,8 @@ void chan__endpoint_leave(struct endpoint *e)
 bool chan__endpoint_is_dead(const struct segment *s, uint32_t number, uint64_t status)
 {
     struct flock lock = byte_lock(LOCK_RECORDS_AT + number);
+    if (has_lapsed(seg_record(s, number), status))
+        return load_acquire(&seg_record(s, number)->status) == status;
     if (!chan__segment_has_fd(s) || fcntl(s->fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK)
         return false;
     /* The lock was free; if the record has not changed hands since, it was this holder's. */

@@ -9,7 +9,8 @@
  * watches the object (inotify, IN_CLOSE_WRITE).
  *
  * The lock is taken before the record and let go after it: a record that is not FREE and whose lock is free
- * belongs to the dead. */
+ * belongs to the dead. So does a prepared one that was lent until a time that has passed (its `lapses_ns`), though its
+ * lock is held: it is repaired like any other, and nobody can claim the record before the lock is let go of. */
 #ifndef SHM_ENDPOINT_H
 #define SHM_ENDPOINT_H
 
@@ -66,8 +67,12 @@ static inline uint32_t chan__records_used(const struct segment *s)
 int chan__endpoint_claim(const struct segment *s, uint32_t role, struct endpoint *out);
 
 /* Write this process's identity into the record and show it in `state`. PREPARED: children inherit the
- * lock, until the endpoint is shown LIVE. */
+ * lock, until the endpoint is shown LIVE. -ENOENT: it was prepared, and has been handed over, or has lapsed. */
 int chan__endpoint_show(struct endpoint *e, uint32_t state);
+
+/* A PREPARED endpoint counts as dead from this time on (CLOCK_MONOTONIC; 0: never). -ENOENT: it has been handed over, or
+ * has lapsed. */
+int chan__endpoint_lease(const struct endpoint *e, uint64_t lapses_ns);
 
 /* Give the record back (its holds must be in order) and let go of the lock. */
 void chan__endpoint_leave(struct endpoint *e);

@@ -171,7 +171,9 @@ struct seg_record {
     /* What repairs found in this record, counted once for each generation. Writer: repairers, by CAS. */
     atomic_u64 deaths;          /* {generation:40, count:24} */
     atomic_u64 units_reclaimed; /* {generation:24, count:40} */
-    uint64_t reserved1[2];
+    /* PREPARED: from when on it counts as dead, CLOCK_MONOTONIC; 0: never. Writer: owner. */
+    atomic_u64 lapses_ns;
+    uint64_t reserved1[1];
 
     /* Intent of the exchange in progress; intent_old != 0 makes it valid. Writer: owner, never a repairer. */
     _Alignas(SEG_LINE) atomic_u64 intent_old;
@@ -341,6 +343,7 @@ _Static_assert(offsetof(struct seg_record, gives_back) == 36, "record");
 _Static_assert(offsetof(struct seg_record, command) == 48, "record");
 _Static_assert(offsetof(struct seg_record, base_messages) == 64, "record");
 _Static_assert(offsetof(struct seg_record, deaths) == 96, "record");
+_Static_assert(offsetof(struct seg_record, lapses_ns) == 112, "record");
 _Static_assert(offsetof(struct seg_record, intent_old) == 128, "record");
 _Static_assert(offsetof(struct seg_record, intent_cell) == 136, "record");
 _Static_assert(offsetof(struct seg_record, sent) == 160, "record");

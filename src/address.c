@@ -80,6 +80,24 @@ int chan_address_of_receiver(const struct chan_receiver *prepared, struct chan_a
     return prepared && out ? address_of_prepared(&prepared->handle, out) : -EINVAL;
 }
 
+static int lease(const struct handle *h, int64_t deadline_ns)
+{
+    if (h->state != CHAN_STATE_PREPARED)
+        return -EINVAL;
+    uint64_t lapses_ns = deadline_ns < 1 ? 1 : (uint64_t)deadline_ns;
+    return chan__endpoint_lease(&h->endpoint, deadline_ns == CHAN_FOREVER ? 0 : lapses_ns);
+}
+
+int chan_lease_sender(struct chan_sender *prepared, int64_t deadline_ns)
+{
+    return prepared ? lease(&prepared->handle, deadline_ns) : -EINVAL;
+}
+
+int chan_lease_receiver(struct chan_receiver *prepared, int64_t deadline_ns)
+{
+    return prepared ? lease(&prepared->handle, deadline_ns) : -EINVAL;
+}
+
 /* The descriptor of another process, once it is seen to lead to that object: what an address says is anybody's word, and
  * opening whatever it leads to, a device or a FIFO, could do more than open it. */
 static int open_descriptor(const struct address *a, uint32_t flags)

@@ -6,12 +6,17 @@
  * found through the process that made the address, as long as that has it open, and may be seen by this user in
  * /proc: processes of the same user may see each other's, unless they are set-user-ID or not dumpable.
  *
- * An address keeps nobody connected, and a message that is discarded releases nothing, since the library does not look
- * into messages. To hand over an endpoint with a message, prepare one (chan_prepare_sender()) and send its address: it
- * counts as attached from then on. Whoever attaches by that address takes its place in one step, so that the side is
- * never without; once only. Until then it goes with the process that prepared it, or when that closes its handle, as
- * for a message that came back. What cannot be had without a broker: that it outlives the process that prepared it, or
- * that it is released by itself when the message is discarded or its receiver dies before attaching. */
+ * An address keeps nobody connected. To hand over an endpoint with a message, prepare one (chan_prepare_sender()) and
+ * send its address: it counts as attached from then on. Whoever attaches by that address takes its place in one step, so
+ * that the side is never without; once only. Until then it goes with the process that prepared it, or when that closes
+ * its handle, as for a message that came back; or when its lease ends.
+ *
+ * The lease is for messages of which nobody ever says what became of them: discarded with the last receiver or after
+ * too many deliveries, overwritten in a broadcast, moved to a dead-letter channel that nobody reads, gone with a channel,
+ * or with a receiver that died between receiving and attaching. The library does not look into messages. With a lease
+ * each of them costs the endpoint it carried for no longer than that, and gives it back once: taking its place and
+ * ending it exclude one another. What cannot be had without a broker: that it is given back at the moment when the
+ * message is discarded, or outlives the process that prepared it. */
 #ifndef SHMCHAN_ADDRESS_H
 #define SHMCHAN_ADDRESS_H
 
@@ -35,6 +40,14 @@ CHAN_API CHAN_MUST_USE int chan_address_of_sender(const struct chan_sender *prep
 CHAN_API CHAN_MUST_USE int chan_address_of_receiver(const struct chan_receiver *prepared,
                                                     struct chan_address *out);
 
+/* Lend a prepared endpoint until `deadline_ns` (chan_now()): if nobody has taken its place or adopted it by then, it counts
+ * as dead, for everybody, though this process lives. Whoever attaches or repairs notices that at once, whoever waits
+ * within 1.25 s. CHAN_FOREVER: without end, as it is at first. It may be put off again before it has ended. The handle is
+ * to be closed in any case; where the side admits one endpoint the seat is taken until then. -EINVAL: not prepared.
+ * -ENOENT: somebody has taken its place, or its lease has ended. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_lease_sender(struct chan_sender *prepared, int64_t deadline_ns);
+CHAN_API CHAN_MUST_USE int chan_lease_receiver(struct chan_receiver *prepared, int64_t deadline_ns);
+
 /* Open the channel of an address; flags as of chan_open().
  *   -ENOENT  it is not there any more: unlinked, replaced by another of its name, or its process gone
  *   -EACCES  not for this user to see      -EINVAL  no address
@@ -44,7 +57,7 @@ CHAN_API CHAN_MUST_USE int chan_open_address(const struct chan_address *address,
 
 /* Open the channel of an address and attach to it: chan_open_address() and chan_attach_sender() with these flags. By the
  * address of a prepared endpoint, that one's place is taken.
- *   -ENOENT  also: somebody else has taken it, or it has been withdrawn       -EINVAL  it is of the other side
+ *   -ENOENT  also: somebody else has taken it, it has been withdrawn, or its lease has ended       -EINVAL  it is of the other side
  *   -EBUSY   the side admits one endpoint: it cannot be handed over so
  * Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_attach_sender_at(const struct chan_address *address, uint32_t open_flags,

@@ -45,7 +45,8 @@ CHAN_API void chan_close_receiver(struct chan_receiver *rx);
  * disconnected in between. After fork() the parent closes its copy (that detaches nothing), and the child
  * adopts its own, which makes it an ordinary handle there. A child that dies or execs without adopting
  * takes the endpoint with it. Every other child that is forked in between has a copy too, and has to close
- * it. Adopting in the preparing process itself is allowed. -EINVAL: not prepared. Since 0.1. */
+ * it. Adopting in the preparing process itself is allowed. -EINVAL: not prepared. -ENOENT: somebody
+ * has attached in its place, or its lease has ended (shmchan/address.h). Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_prepare_sender(struct chan *ch, uint32_t flags, struct chan_sender **out);
 CHAN_API CHAN_MUST_USE int chan_prepare_receiver(struct chan *ch, uint32_t flags, struct chan_receiver **out);
 CHAN_API CHAN_MUST_USE int chan_adopt_sender(struct chan_sender *tx);

@@ -68,7 +68,7 @@ struct chan_stat {
     uint64_t recv_waits;
     int64_t recv_waited_ns;
     /* What came back from the dead, counted once however many repaired it. */
-    uint64_t deaths;     /* endpoints that were never closed, and whose records are free again */
+    uint64_t deaths; /* endpoints that were never closed, lapsed ones too, and whose records are free again */
     uint64_t given_back; /* times that a message came back, also from receivers that closed with it in hand */
     uint64_t units_reclaimed; /* payload units of loans, and of releases cut short */
     uint64_t lagged;          /* broadcast: messages that receivers were told to have missed, in all */

@@ -365,6 +365,193 @@ static void test_a_prepared_endpoint_goes_with_the_process_that_prepared_it(cons
     pair_close(&of, &pair);
 }
 
+/* ---- leases ---- */
+
+#define LEASE_NS INT64_C(1000000000)
+#define SOON_NS INT64_C(20000000)
+#define LAPSED_MS 10000 /* promised to whoever waits are 1.25 s after the end */
+
+static int64_t make(struct party *me, int64_t a, int64_t b)
+{
+    struct chan_options options = options_of(CHAN_QUEUE);
+    (void)me, (void)a, (void)b;
+    return chan_create("addressed", &options, &made);
+}
+
+static int64_t lend(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)b;
+    int64_t until = a == CHAN_FOREVER ? a : chan_deadline(a);
+    return prepared_tx ? chan_lease_sender(prepared_tx, until) : chan_lease_receiver(prepared_rx, until);
+}
+
+static int64_t adopt(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)a, (void)b;
+    return prepared_tx ? chan_adopt_sender(prepared_tx) : chan_adopt_receiver(prepared_rx);
+}
+
+static int64_t deaths_in_made(struct party *me, int64_t a, int64_t b)
+{
+    struct chan_stat stat = {.size = sizeof stat};
+    char text[200];
+    (void)me, (void)a, (void)b;
+    expect_result(chan_stat(made, &stat), 0);
+    expect_number(chan_check(made, text, sizeof text), 0);
+    return (int64_t)stat.deaths;
+}
+
+static int64_t view_address(struct party *me, int64_t a, int64_t b)
+{
+    (void)a, (void)b;
+    return chan_try_recv_view(me->rx, &me->views[0]);
+}
+
+static int64_t send_another(struct party *me, int64_t a, int64_t b)
+{
+    (void)a, (void)b;
+    return chan_try_send(me->tx, "another", 7);
+}
+
+/* Ways in which a message ends without anybody attaching by it. */
+enum fate {
+    WITH_LAST_RECEIVER,
+    WITH_ITS_RECEIVER,
+    DELIVERED_TOO_OFTEN,
+    OVERWRITTEN,
+    RECEIVED_IN_VAIN,
+    FATES
+};
+
+static struct pair open_carrier_for(const struct flavour *of, enum fate fate)
+{
+    struct chan_options options = options_of(fate == OVERWRITTEN ? CHAN_BROADCAST : CHAN_QUEUE);
+    options.lifetime = of->lifetime;
+    options.messages = 1;
+    options.max_deliveries = fate == DELIVERED_TOO_OFTEN;
+    return pair_open_with(of, &options);
+}
+
+static void meet(struct pair *pair, enum fate fate)
+{
+    if (fate == WITH_ITS_RECEIVER || fate == RECEIVED_IN_VAIN)
+        expect_result(ask(pair->rx, receive), 0);
+    if (fate == DELIVERED_TOO_OFTEN)
+        expect_result(ask(pair->rx, view_address), 0);
+    if (fate == OVERWRITTEN)
+        expect_result(ask(pair->tx, send_another), 0);
+    if (fate == OVERWRITTEN || fate == RECEIVED_IN_VAIN)
+        return;
+    if (fate == WITH_LAST_RECEIVER) {
+        actor_end(pair->rx);
+    } else {
+        actor_kill(pair->rx);
+        actor_bury(pair->rx);
+    }
+    pair->rx = NULL;
+}
+
+static void test_what_a_message_carried_is_released_when_its_lease_ends(const struct flavour *flavour)
+{
+    struct flavour of = carrier(flavour);
+    for (int fate = 0; fate < FATES; fate++) {
+        struct pair pair = open_carrier_for(&of, (enum fate)fate);
+        expect_result(ask(pair.tx, make), 0);
+        expect_result(tell(pair.tx, attach_made, CHAN_ROLE_RECEIVER), 0);
+        expect_result(tell(pair.tx, prepare_and_send, CHAN_ROLE_SENDER), 0);
+        meet(&pair, (enum fate)fate);
+        expect_number(tell(pair.tx, endpoints_of_made, CHAN_ROLE_SENDER), 1);
+        expect_result(tell(pair.tx, use_receiver, 0), -EAGAIN);
+        expect_number(ask(pair.tx, deaths_in_made), 0);
+        expect_result(tell(pair.tx, lend, SOON_NS), 0);
+        actor_begin(pair.tx, use_receiver, 1, 0);
+        expect_result(actor_finish_within(pair.tx, LAPSED_MS), -EPIPE);
+        expect_number(tell(pair.tx, endpoints_of_made, CHAN_ROLE_SENDER), 0);
+        expect_number(ask(pair.tx, deaths_in_made), 1);
+        expect_result(ask(pair.tx, withdraw), 0);
+        expect_number(ask(pair.tx, deaths_in_made), 1);
+        expect_result(ask(pair.tx, let_go), 0);
+        pair_close(&of, &pair);
+    }
+}
+
+/* Neither attaching, nor adopting, nor another lease brings it back; its record is free for others in the end. */
+static void test_a_lease_ends_once_and_for_all(const struct flavour *flavour)
+{
+    struct flavour of = carrier(flavour);
+    struct pair pair = open_carrier(&of);
+    expect_result(actor_do(pair.tx, make_and_send, CHAN_QUEUE, 1), 0);
+    expect_result(ask(pair.rx, receive), 0);
+    expect_result(tell(pair.tx, attach_made, CHAN_ROLE_SENDER), 0);
+    for (int64_t role = CHAN_ROLE_SENDER; role <= CHAN_ROLE_RECEIVER; role++) {
+        if (role == CHAN_ROLE_RECEIVER) /* somebody who keeps that side open */
+            expect_result(tell(pair.tx, attach_made, CHAN_ROLE_RECEIVER), 0);
+        expect_result(tell(pair.tx, prepare_and_send, role), 0);
+        expect_result(ask(pair.rx, receive), 0);
+        expect_result(tell(pair.tx, lend, 0), 0);
+        expect_result(tell(pair.rx, attach_at, role), -ENOENT);
+        expect_result(tell(pair.tx, lend, CHAN_FOREVER), -ENOENT);
+        expect_result(ask(pair.tx, adopt), -ENOENT);
+        expect_result(tell(pair.rx, attach_at, role), -ENOENT);
+        expect_number(tell(pair.tx, endpoints_of_made, role), 1);
+        expect_number(ask(pair.tx, deaths_in_made), role);
+        expect_result(ask(pair.tx, withdraw), 0);
+    }
+    /* All records are there: two are left for the prepared one and its successor. */
+    expect_result(tell(pair.tx, prepare_and_send, CHAN_ROLE_SENDER), 0);
+    expect_result(ask(pair.rx, receive), 0);
+    expect_result(tell(pair.rx, attach_at, CHAN_ROLE_SENDER), 0);
+    expect_result(ask(pair.rx, let_go), 0);
+    expect_result(ask(pair.tx, withdraw), 0);
+    expect_result(ask(pair.tx, let_go), 0);
+    pair_close(&of, &pair);
+}
+
+static void test_a_place_taken_in_time_outlives_the_lease(const struct flavour *flavour)
+{
+    struct flavour of = carrier(flavour);
+    for (int put_off = 0; put_off < 2; put_off++) {
+        struct pair pair = open_carrier(&of);
+        expect_result(ask(pair.tx, make), 0);
+        expect_result(tell(pair.tx, attach_made, CHAN_ROLE_RECEIVER), 0);
+        expect_result(tell(pair.tx, prepare_and_send, CHAN_ROLE_SENDER), 0);
+        expect_result(ask(pair.rx, receive), 0);
+        expect_result(tell(pair.tx, lend, LEASE_NS), 0);
+        if (put_off)
+            expect_result(tell(pair.tx, lend, CHAN_FOREVER), 0);
+        else
+            expect_result(tell(pair.rx, attach_at, CHAN_ROLE_SENDER), 0);
+        process_sleep_ms((int)(LEASE_NS / 1000000) + 20);
+        if (put_off)
+            expect_result(tell(pair.rx, attach_at, CHAN_ROLE_SENDER), 0);
+        expect_result(tell(pair.tx, lend, 0), -ENOENT);
+        expect_result(ask(pair.tx, adopt), -ENOENT);
+        expect_number(tell(pair.tx, endpoints_of_made, CHAN_ROLE_SENDER), 1);
+        expect_number(ask(pair.tx, deaths_in_made), 0);
+        expect_result(tell(pair.rx, use_sender, 5), 0);
+        expect_result(tell(pair.tx, use_receiver, 0), 5);
+        expect_result(ask(pair.rx, let_go), 0);
+        expect_result(ask(pair.tx, withdraw), 0);
+        expect_result(ask(pair.tx, let_go), 0);
+        pair_close(&of, &pair);
+    }
+}
+
+static void test_only_what_is_prepared_can_be_lent(const struct flavour *flavour)
+{
+    struct flavour of = carrier(flavour);
+    struct chan *ch = flavour_create(&of, 2);
+    struct chan_sender *tx;
+    expect_result(chan_lease_sender(NULL, 0), -EINVAL);
+    expect_result(chan_lease_receiver(NULL, 0), -EINVAL);
+    expect_result(chan_prepare_sender(ch, 0, &tx), 0);
+    expect_result(chan_lease_sender(tx, CHAN_FOREVER), 0);
+    expect_result(chan_adopt_sender(tx), 0);
+    expect_result(chan_lease_sender(tx, CHAN_FOREVER), -EINVAL);
+    chan_close_sender(tx);
+    flavour_finish(&of, ch);
+}
+
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
@@ -378,6 +565,11 @@ int main(int argc, char **argv)
         CASE(test_a_prepared_endpoint_that_is_withdrawn_is_gone, FOR_INLINE | FOR_MANY | WITHOUT_KEEPER_TOO,
              0),
         CASE(test_a_prepared_endpoint_goes_with_the_process_that_prepared_it, FOR_INLINE | FOR_MANY, 0),
+        CASE(test_what_a_message_carried_is_released_when_its_lease_ends,
+             FOR_INLINE | FOR_MANY | FOR_NAMED | WITHOUT_KEEPER_TOO, 60),
+        CASE(test_a_lease_ends_once_and_for_all, FOR_INLINE | FOR_MANY, 0),
+        CASE(test_a_place_taken_in_time_outlives_the_lease, FOR_INLINE | FOR_MANY | FOR_NAMED, 0),
+        CASE(test_only_what_is_prepared_can_be_lent, FOR_INLINE | FOR_MANY, 0),
     };
     return suite_run("address", cases, sizeof cases / sizeof *cases, argc, argv);
 }
