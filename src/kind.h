@@ -6,6 +6,8 @@
 
 #include "src/handle.h"
 
+#include <limits.h>
+
 /* Messages of a batch that receivers have not been told of yet, and one time for all of them. */
 struct batch {
     uint32_t unannounced;
@@ -114,6 +116,10 @@ int chan__rendezvous_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 /* What kinds share (recv.c). One attempt: what was given back, then what `take` finds, else the end or -EAGAIN. */
 int chan__attempt(struct receiving *op, int (*take)(struct receiving *op));
 
+/* True if another endpoint has a message in its hands, whose death would bring it back. To be asked twice: between two
+ * records a message may pass from one already looked at to one not yet looked at. */
+bool chan__others_hold_messages(struct receiving *op);
+
 /* Whether a message is there, given back or where `into` looks: 0, or what a receive would say. */
 int chan__look(struct receiving *op, int (*into)(struct receiving *op));
 
@@ -127,6 +133,13 @@ int chan__send_one_of_many(struct chan_sender *tx, const struct iovec *message, 
                            struct batch *batch);
 void chan__send_announce(struct chan_sender *tx, struct batch *batch);
 void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced);
+
+/* How many senders to wake for so many free places. With payload units, the one sender woken might wait for
+ * units while another waits for just this cell; and where there is an order, it might be another's turn. */
+static inline int chan__senders_to_wake(const struct segment *s, uint32_t places)
+{
+    return s->g.wakes_all ? INT_MAX : (int)places;
+}
 
 /* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
  * received, but not returned. */

@@ -20,8 +20,7 @@ static struct segment *segment_of(const struct chan_receiver *rx)
     return &rx->handle.chan->segment;
 }
 
-/* True if another endpoint has a message in its hands, whose death would bring it back. */
-static bool others_hold_messages(struct receiving *op)
+bool chan__others_hold_messages(struct receiving *op)
 {
     const struct segment *s = segment_of(op->rx);
     uint32_t own = op->rx->handle.endpoint.party.number;
@@ -40,23 +39,15 @@ static bool others_hold_messages(struct receiving *op)
     return false;
 }
 
-/* How many senders to wake for so many free places. With payload units, the one sender woken might wait for
- * units while another waits for just this cell; and where there is an order, it might be another's turn. */
-static int senders_to_wake(const struct segment *s, uint32_t places)
-{
-    return s->g.wakes_all ? INT_MAX : (int)places;
-}
-
 void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced)
 {
     const struct segment *s = segment_of(rx);
     if (*unannounced)
-        chan__event_notify(&seg_hot(s)->space_event, senders_to_wake(s, *unannounced));
+        chan__event_notify(&seg_hot(s)->space_event, chan__senders_to_wake(s, *unannounced));
     *unannounced = 0;
 }
 
-/* `end`: NULL, or only what was sent before that position. */
-static ALWAYS_INLINE int take_until(struct receiving *op, const struct cursor *end)
+static int take_from_ring(struct receiving *op)
 {
     struct handle *h = &op->rx->handle;
     struct held spare;
@@ -69,26 +60,20 @@ static ALWAYS_INLINE int take_until(struct receiving *op, const struct cursor *e
     bool heads_a_batch = !op->unannounced || !*op->unannounced;
     uint32_t warned = 0;
     if (heads_a_batch && chan__event_has_sleepers(event) && !chan__ring_has_message(&h->endpoint.party))
-        warned = chan__event_warn(event, senders_to_wake(s, 1));
-    result = end ? chan__ring_take_before(&h->endpoint.party, &spare, op->limit, *end, &op->message)
-                 : chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
+        warned = chan__event_warn(event, chan__senders_to_wake(s, 1));
+    result = chan__ring_take(&h->endpoint.party, &spare, op->limit, &op->message);
     if (result)
         return result;
     if (op->unannounced)
         (*op->unannounced)++;
     else
-        chan__event_notify_warned(event, warned, senders_to_wake(s, 1));
+        chan__event_notify_warned(event, warned, chan__senders_to_wake(s, 1));
     return 0;
 }
 
 static int look_into_ring(struct receiving *op)
 {
     return chan__ring_has_message(&op->rx->handle.endpoint.party);
-}
-
-static int take_from_ring(struct receiving *op)
-{
-    return take_until(op, NULL);
 }
 
 /* Closed, and nothing was there: once nothing more can come, what is there is all. -EAGAIN: something may come. */
@@ -114,7 +99,7 @@ static inline int end_or_empty(struct receiving *op, int result, int (*again)(st
     if (result == -EAGAIN && state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE))
         result = take_the_rest(op, state, again);
     /* Twice: between two records a message may pass from one already looked at to one not yet looked at. */
-    if (result == -EPIPE && (others_hold_messages(op) || others_hold_messages(op)))
+    if (result == -EPIPE && (chan__others_hold_messages(op) || chan__others_hold_messages(op)))
         return -EAGAIN;
     return result;
 }
@@ -337,102 +322,6 @@ int chan__look(struct receiving *op, int (*into)(struct receiving *))
         return 0;
     int result = into(op);
     return result ? end_or_empty(op, result, into) : 0;
-}
-
-/* Draining: what is given back first, without waiting, then what the ring had at one moment. */
-struct draining {
-    struct receiving op;
-    struct cursor end;
-    struct iovec *messages;
-    size_t count, taken;
-    uint32_t unannounced, deliveries;
-};
-
-static int attempt_given_back(struct draining *d)
-{
-    struct receiving *op = &d->op;
-    return chan__orphans_maybe(segment_of(op->rx))
-               ? chan__take_given_back(op->rx, op->limit, &op->hold, &op->message)
-               : -EAGAIN;
-}
-
-static int attempt_queued(struct draining *d)
-{
-    return take_until(&d->op, &d->end);
-}
-
-OUT_OF_LINE static int drain_one(struct draining *d, int (*attempt)(struct draining *d))
-{
-    struct iovec *message = &d->messages[d->taken];
-    if (!message->iov_base && message->iov_len)
-        return -EINVAL;
-    d->op.limit = message->iov_len;
-    int result = attempt(d);
-    if (!result && !copy_out(&d->op, message->iov_base))
-        result = -EBADMSG;
-    if (!result || (result == -EMSGSIZE && !d->taken))
-        message->iov_len = d->op.message.size;
-    if (!result && d->op.rx->deliveries > d->deliveries)
-        d->deliveries = d->op.rx->deliveries;
-    d->taken += !result;
-    if (d->unannounced == BATCH_UNANNOUNCED)
-        chan__recv_announce(d->op.rx, &d->unannounced);
-    return result;
-}
-
-static int drain_from(struct draining *d, int (*attempt)(struct draining *d))
-{
-    int result = 0;
-    while (!result && d->taken < d->count && d->taken < SSIZE_MAX)
-        result = drain_one(d, attempt);
-    return result == -EAGAIN || result == -EPIPE ? 0 : result;
-}
-
-/* 1: what is sent, and not received, is all there will ever be. */
-static int is_over(const struct chan_receiver *rx)
-{
-    const struct segment *s = segment_of(rx);
-    uint64_t state = chan__life_state(rx->handle.chan);
-    if (!(state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE)))
-        return 0;
-    if (s->g.order == CHAN_FAIR)
-        return state & STATE_SENDERS_GONE || !chan__admission_total(s);
-    int result = state & STATE_SHUT_DOWN ? chan__ring_seal(s) : 0;
-    return result ? result : 1;
-}
-
-static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
-{
-    struct draining d = {.op = {.rx = rx}, .messages = messages, .count = count};
-    d.op.unannounced = &d.unannounced;
-    int over = is_over(rx);
-    int result = over < 0 ? over : drain_from(&d, attempt_given_back);
-    if (!result)
-        result = chan__ring_tail(segment_of(rx), &d.end);
-    if (!result)
-        result = drain_from(&d, attempt_queued);
-    chan__recv_announce(rx, &d.unannounced);
-    if (d.taken) {
-        rx->deliveries = d.deliveries;
-        chan__recv_returns(rx, d.taken);
-        return (ssize_t)d.taken;
-    }
-    bool may_come_back = over && (others_hold_messages(&d.op) || others_hold_messages(&d.op));
-    return !result && count && over && !may_come_back ? -EPIPE : result;
-}
-
-ssize_t chan_drain(struct chan_receiver *rx, struct iovec *messages, size_t count)
-{
-    if (!rx || (!messages && count))
-        return -EINVAL;
-    if (segment_of(rx)->g.kind != CHAN_QUEUE)
-        return -EOPNOTSUPP;
-    ssize_t result = chan__handle_enter(&rx->handle);
-    if (result)
-        return result;
-    result = drain(rx, messages, count);
-    chan__handle_leave(&rx->handle);
-    return result;
 }
 
 /* With all holds out, a message there is -ENOBUFS, and none is waited for as usual. */
