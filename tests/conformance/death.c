@@ -43,8 +43,7 @@ static void report(const char *what, int64_t since)
 static void receiver_learns(const struct flavour *flavour, enum end how)
 {
     struct pair pair = pair_open(flavour, 3);
-    pair_send(&pair, 0, 1);
-    pair_recv(&pair, 0, 1);
+    pair_pass(&pair, 0, 1);
     actor_begin_blocking(pair.rx, recv_blocking, 0, 0);
     int64_t moment = end_process(pair.tx, how);
     expect_result(actor_finish_within(pair.rx, NOTICED_MS), -EPIPE);
@@ -59,7 +58,7 @@ static void receiver_learns(const struct flavour *flavour, enum end how)
 static void sender_learns(const struct flavour *flavour, enum end how)
 {
     struct pair pair = pair_open(flavour, 2);
-    pair_send(&pair, 0, 2);
+    pair_fill(&pair, 0, 2);
     actor_begin_blocking(pair.tx, send_blocking, 2, 0);
     int64_t moment = end_process(pair.rx, how);
     expect_result(actor_finish_within(pair.tx, NOTICED_MS), -EPIPE);
@@ -269,28 +268,28 @@ int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
         CASE(test_a_blocked_receiver_learns_that_its_last_sender_was_killed,
-             FOR_EPHEMERAL | WITHOUT_KEEPER_TOO, 0),
+             FOR_EPHEMERAL | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_a_blocked_receiver_learns_that_its_last_sender_exited_without_close,
-             FOR_EPHEMERAL | FOR_FEW | WITHOUT_KEEPER_TOO, 0),
+             FOR_EPHEMERAL | FOR_FEW | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_a_blocked_receiver_learns_that_its_last_sender_execed,
-             FOR_EPHEMERAL | FOR_FEW | WITHOUT_KEEPER_TOO, 0),
+             FOR_EPHEMERAL | FOR_FEW | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_a_blocked_sender_learns_that_its_last_receiver_was_killed,
-             FOR_EPHEMERAL | WITHOUT_KEEPER_TOO, 0),
+             FOR_EPHEMERAL | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_a_blocked_sender_learns_that_its_last_receiver_exited_without_close,
-             FOR_EPHEMERAL | FOR_FEW | WITHOUT_KEEPER_TOO, 0),
+             FOR_EPHEMERAL | FOR_FEW | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_a_blocked_sender_learns_that_its_last_receiver_execed,
-             FOR_EPHEMERAL | FOR_FEW | WITHOUT_KEEPER_TOO, 0),
+             FOR_EPHEMERAL | FOR_FEW | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_a_try_after_a_death_meets_the_truth, FOR_EPHEMERAL, 0),
         CASE(test_messages_of_a_killed_sender_are_received_before_closed, FOR_EPHEMERAL | WITHOUT_KEEPER_TOO,
              0),
         CASE(test_one_death_of_two_senders_closes_nothing_two_deaths_do,
-             FOR_EPHEMERAL | FOR_MANY_SENDERS | FOR_FEW | WITHOUT_KEEPER_TOO, 0),
+             FOR_EPHEMERAL | FOR_MANY_SENDERS | FOR_FEW | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_every_sleeper_learns_of_the_last_senders_death,
-             FOR_EPHEMERAL | FOR_MANY_RECEIVERS | FOR_FEW | WITHOUT_KEEPER_TOO, 0),
+             FOR_EPHEMERAL | FOR_MANY_RECEIVERS | FOR_FEW | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_the_loans_of_a_killed_sender_come_back, FOR_MANY_SENDERS | WITHOUT_KEEPER_TOO, 0),
-        CASE(test_counts_leave_out_the_dead, FOR_MANY, 0),
+        CASE(test_counts_leave_out_the_dead, FOR_MANY | RENDEZVOUS_TOO, 0),
         CASE(test_a_death_drops_all_handles_of_the_process_at_once,
-             FOR_EPHEMERAL | FOR_MANY | WITHOUT_KEEPER_TOO, 0),
+             FOR_EPHEMERAL | FOR_MANY | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_a_zombie_is_dead_to_its_own_parent_too, FOR_EPHEMERAL | WITHOUT_KEEPER_TOO, 0),
     };
     return suite_run("death", cases, sizeof cases / sizeof *cases, argc, argv);

@@ -236,13 +236,13 @@ static void test_the_directory_is_the_one_of_the_environment(void)
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
-        CASE(test_two_mappings_of_one_channel_are_the_same_and_of_two_are_not, 0, 0),
+        CASE(test_two_mappings_of_one_channel_are_the_same_and_of_two_are_not, RENDEZVOUS_TOO, 0),
         CASE(test_options_of_a_channel_are_those_it_was_created_with, 0, 0),
-        CASE(test_the_handles_name_their_channel_and_their_records, 0, 0),
-        CASE(test_a_channel_passed_over_a_socket_is_the_same, 0, 0),
-        CASE(test_the_descriptor_stays_the_callers, 0, 0),
+        CASE(test_the_handles_name_their_channel_and_their_records, RENDEZVOUS_TOO, 0),
+        CASE(test_a_channel_passed_over_a_socket_is_the_same, RENDEZVOUS_TOO, 0),
+        CASE(test_the_descriptor_stays_the_callers, RENDEZVOUS_TOO, 0),
         CASE(test_open_or_create_opens_what_serves_and_refuses_what_does_not, FOR_NAMED, 0),
-        CASE(test_a_name_that_is_taken_cannot_be_created, FOR_NAMED, 0),
+        CASE(test_a_name_that_is_taken_cannot_be_created, FOR_NAMED | RENDEZVOUS_TOO, 0),
     };
     static const struct plain_case plain[] = {
         PLAIN(test_defaults_are_filled_in, 0),

@@ -56,8 +56,7 @@ static void test_one_sender_of_two_leaving_closes_nothing(const struct flavour *
     expect_number(chan_senders(pair.ch), 1);
     expect_result(ask(pair.rx, recv_try), -EAGAIN);
     expect_number(chan_is_closed(pair.ch), 0);
-    pair_send(&pair, 1, 1);
-    pair_recv(&pair, 1, 1);
+    pair_pass(&pair, 1, 1);
     pair_close(flavour, &pair);
 }
 
@@ -303,8 +302,7 @@ static void test_who_has_an_unlinked_channel_open_keeps_it(const struct flavour 
     struct pair pair = pair_open(flavour, 3);
     expect_result(chan_unlink(FLAVOUR_CHANNEL), 0);
     expect_result(chan_unlink(FLAVOUR_CHANNEL), -ENOENT);
-    pair_send(&pair, 0, 3);
-    pair_recv(&pair, 0, 3);
+    pair_pass(&pair, 0, 3);
     struct chan_stat stat = {.size = sizeof stat};
     expect_result(chan_stat(pair.ch, &stat), 0);
     expect_number(stat.unlinked, 1);
@@ -322,8 +320,7 @@ static void test_handles_keep_the_channel_after_chan_close(const struct flavour 
     struct pair pair = pair_open(flavour, 3);
     expect_result(ask(pair.tx, close_channel), 0);
     expect_result(ask(pair.rx, close_channel), 0);
-    pair_send(&pair, 0, 3);
-    pair_recv(&pair, 0, 3);
+    pair_pass(&pair, 0, 3);
     pair_close(flavour, &pair);
 }
 
@@ -333,25 +330,28 @@ int main(int argc, char **argv)
         CASE(test_before_the_first_receiver_sends_queue_up_to_capacity, 0, 0),
         CASE(test_before_the_first_sender_receivers_wait, 0, 0),
         CASE(test_queued_messages_are_received_after_the_last_sender_left, FOR_EPHEMERAL, 0),
-        CASE(test_one_sender_of_two_leaving_closes_nothing, FOR_MANY_SENDERS, 0),
+        CASE(test_one_sender_of_two_leaving_closes_nothing, FOR_MANY_SENDERS | RENDEZVOUS_TOO, 0),
         CASE(test_one_receiver_of_two_leaving_closes_nothing, FOR_MANY_RECEIVERS, 0),
         CASE(test_messages_are_discarded_and_counted_when_the_last_receiver_leaves, FOR_EPHEMERAL, 0),
         CASE(test_messages_are_discarded_when_the_last_receiver_is_killed, FOR_EPHEMERAL, 0),
-        CASE(test_a_disconnected_side_admits_nobody_any_more, FOR_EPHEMERAL, 0),
-        CASE(test_a_side_disconnected_by_death_admits_nobody_any_more, FOR_EPHEMERAL | WITHOUT_KEEPER_TOO, 0),
-        CASE(test_an_object_is_removed_when_the_last_endpoint_of_all_leaves, FOR_EPHEMERAL | FOR_NAMED, 0),
-        CASE(test_a_channel_that_never_had_an_endpoint_stays, FOR_NAMED, 0),
+        CASE(test_a_disconnected_side_admits_nobody_any_more, FOR_EPHEMERAL | RENDEZVOUS_TOO, 0),
+        CASE(test_a_side_disconnected_by_death_admits_nobody_any_more,
+             FOR_EPHEMERAL | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
+        CASE(test_an_object_is_removed_when_the_last_endpoint_of_all_leaves,
+             FOR_EPHEMERAL | FOR_NAMED | RENDEZVOUS_TOO, 0),
+        CASE(test_a_channel_that_never_had_an_endpoint_stays, FOR_NAMED | RENDEZVOUS_TOO, 0),
         CASE(test_when_all_endpoints_were_killed_the_next_open_finds_nothing, FOR_EPHEMERAL | FOR_NAMED, 0),
         CASE(test_when_all_endpoints_were_killed_the_next_create_replaces_it, FOR_EPHEMERAL | FOR_NAMED, 0),
-        CASE(test_when_all_endpoints_were_killed_open_or_create_makes_a_new_one, FOR_EPHEMERAL | FOR_NAMED,
+        CASE(test_when_all_endpoints_were_killed_open_or_create_makes_a_new_one,
+             FOR_EPHEMERAL | FOR_NAMED | RENDEZVOUS_TOO, 0),
+        CASE(test_create_does_not_replace_a_channel_one_of_whose_endpoints_lives, FOR_NAMED | RENDEZVOUS_TOO,
              0),
-        CASE(test_create_does_not_replace_a_channel_one_of_whose_endpoints_lives, FOR_NAMED, 0),
         CASE(test_senders_of_a_durable_channel_meet_only_backpressure_without_receivers, FOR_DURABLE, 0),
         CASE(test_receivers_of_a_durable_channel_wait_for_senders_to_come_back, FOR_DURABLE, 0),
         CASE(test_messages_of_a_durable_channel_outlive_everybody, FOR_DURABLE | FOR_NAMED, 0),
         CASE(test_a_shut_down_durable_channel_is_drained_and_then_closed, FOR_DURABLE, 0),
-        CASE(test_who_has_an_unlinked_channel_open_keeps_it, FOR_NAMED, 0),
-        CASE(test_handles_keep_the_channel_after_chan_close, 0, 0),
+        CASE(test_who_has_an_unlinked_channel_open_keeps_it, FOR_NAMED | RENDEZVOUS_TOO, 0),
+        CASE(test_handles_keep_the_channel_after_chan_close, RENDEZVOUS_TOO, 0),
     };
     return suite_run("lifetime", cases, sizeof cases / sizeof *cases, argc, argv);
 }

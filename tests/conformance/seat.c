@@ -14,8 +14,7 @@ static void test_the_one_senders_seat_is_taken_once(const struct flavour *flavou
     struct actor *other = actor_start(flavour, pair.ch, ACTOR_IDLE);
     expect_result(ask(other, attach_sender), -EBUSY);
     expect_result(ask(pair.tx, attach_sender), -EBUSY);
-    pair_send(&pair, 0, 1);
-    pair_recv(&pair, 0, 1);
+    pair_pass(&pair, 0, 1);
     actor_end(other);
     pair_close(flavour, &pair);
 }
@@ -26,8 +25,7 @@ static void test_the_one_receivers_seat_is_taken_once(const struct flavour *flav
     struct actor *other = actor_start(flavour, pair.ch, ACTOR_IDLE);
     expect_result(ask(other, attach_receiver), -EBUSY);
     expect_result(ask(pair.rx, attach_receiver), -EBUSY);
-    pair_send(&pair, 0, 1);
-    pair_recv(&pair, 0, 1);
+    pair_pass(&pair, 0, 1);
     actor_end(other);
     pair_close(flavour, &pair);
 }
@@ -253,16 +251,16 @@ static void test_a_handle_outlives_the_thread_that_attached_it(const struct flav
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
-        CASE(test_the_one_senders_seat_is_taken_once, FOR_ONE_SENDER, 0),
-        CASE(test_the_one_receivers_seat_is_taken_once, FOR_ONE_RECEIVER, 0),
+        CASE(test_the_one_senders_seat_is_taken_once, FOR_ONE_SENDER | RENDEZVOUS_TOO, 0),
+        CASE(test_the_one_receivers_seat_is_taken_once, FOR_ONE_RECEIVER | RENDEZVOUS_TOO, 0),
         CASE(test_a_seat_is_free_again_after_close, FOR_DURABLE, 0),
         CASE(test_a_seat_is_free_again_after_kill, FOR_DURABLE | WITHOUT_KEEPER_TOO, 0),
         CASE(test_one_endpoint_more_than_the_table_holds_is_refused_until_one_leaves, FOR_MANY, 0),
         CASE(test_the_table_has_room_again_after_kills, FOR_MANY | WITHOUT_KEEPER_TOO, 0),
-        CASE(test_a_failed_attach_leaves_no_trace, FOR_ONE_SENDER, 0),
+        CASE(test_a_failed_attach_leaves_no_trace, FOR_ONE_SENDER | RENDEZVOUS_TOO, 0),
         CASE(test_attaching_and_leaving_for_ever_loses_no_capacity, FOR_MANY_SENDERS, 0),
         CASE(test_a_clone_made_in_another_thread_counts_and_works, FOR_MANY, 0),
-        CASE(test_a_clone_of_the_one_sender_or_receiver_finds_the_seat_taken, 0, 0),
+        CASE(test_a_clone_of_the_one_sender_or_receiver_finds_the_seat_taken, RENDEZVOUS_TOO, 0),
         CASE(test_a_handle_outlives_the_thread_that_attached_it, 0, 0),
     };
     return suite_run("seat", cases, sizeof cases / sizeof *cases, argc, argv);

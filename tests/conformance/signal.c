@@ -213,7 +213,8 @@ int main(int argc, char **argv)
     static const struct conformance_case cases[] = {
         CASE(test_a_signal_does_not_show_in_a_blocked_receive, FOR_FEW | WITHOUT_KEEPER_TOO, 0),
         CASE(test_a_signal_does_not_show_in_a_blocked_send, FOR_FEW | WITHOUT_KEEPER_TOO, 0),
-        CASE(test_signals_do_not_shorten_or_prolong_a_timeout, FOR_FEW | WITHOUT_KEEPER_TOO, 0),
+        CASE(test_signals_do_not_shorten_or_prolong_a_timeout, FOR_FEW | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO,
+             0),
         CASE(test_an_interruptible_endpoint_tells_of_the_signal_and_nothing_is_lost,
              FOR_FEW | WITHOUT_KEEPER_TOO, 0),
         CASE(test_a_stopped_sender_is_not_dead_and_works_when_continued, FOR_FEW | WITHOUT_KEEPER_TOO, 0),

@@ -57,8 +57,7 @@ static void test_strong_and_weak_senders_are_counted_apart(const struct flavour 
     expect_counts(pair.ch, 1, 0, 1);
     expect_result(ask(pair.tx, downgrade), 0);
     expect_counts(pair.ch, 1, 1, 1);
-    pair_send(&pair, 0, 1); /* the sender is what it was */
-    pair_recv(&pair, 0, 1);
+    pair_pass(&pair, 0, 1); /* the sender is what it was */
     expect_result(ask(pair.tx, close_weak), 0);
     expect_counts(pair.ch, 1, 0, 1);
     pair_close(flavour, &pair);
@@ -204,8 +203,7 @@ static void test_a_weak_sender_takes_no_seat(const struct flavour *flavour)
     expect_result(ask(pair.tx, downgrade), 0);
     expect_result(ask(pair.tx, upgrade), -EBUSY);
     expect_counts(pair.ch, 1, 1, 1);
-    pair_send(&pair, 0, 1);
-    pair_recv(&pair, 0, 1);
+    pair_pass(&pair, 0, 1);
     expect_result(ask(pair.tx, close_sender), 0);
     expect_result(ask(pair.tx, upgrade), -EPIPE);
     struct actor *other = actor_start(flavour, pair.ch, ACTOR_IDLE);
@@ -291,20 +289,20 @@ static void test_a_child_does_not_have_it(const struct flavour *flavour)
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
-        CASE(test_strong_and_weak_senders_are_counted_apart, 0, 0),
-        CASE(test_a_cloned_weak_sender_is_another, 0, 0),
+        CASE(test_strong_and_weak_senders_are_counted_apart, RENDEZVOUS_TOO, 0),
+        CASE(test_a_cloned_weak_sender_is_another, RENDEZVOUS_TOO, 0),
         CASE(test_an_upgraded_sender_sends_and_keeps_the_channel_open, FOR_MANY_SENDERS, 0),
         CASE(test_a_weak_sender_keeps_nobody_connected, FOR_MANY_SENDERS | FOR_EPHEMERAL, 0),
         CASE(test_upgrading_fails_once_the_only_sender_was_killed, FOR_MANY_SENDERS | WITHOUT_KEEPER_TOO, 0),
         CASE(test_a_killed_holder_is_counted_no_more_and_its_record_is_free,
-             FOR_MANY_SENDERS | WITHOUT_KEEPER_TOO, 0),
+             FOR_MANY_SENDERS | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_upgrading_needs_no_receiver, FOR_MANY_SENDERS, 0),
         CASE(test_on_a_durable_channel_a_new_sender_makes_upgrading_possible_again,
-             FOR_MANY_SENDERS | FOR_DURABLE | WITHOUT_KEEPER_TOO, 0),
-        CASE(test_a_weak_sender_takes_no_seat, FOR_ONE_SENDER, 0),
+             FOR_MANY_SENDERS | FOR_DURABLE | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
+        CASE(test_a_weak_sender_takes_no_seat, FOR_ONE_SENDER | RENDEZVOUS_TOO, 0),
         CASE(test_upgrading_races_the_last_close, FOR_MANY_SENDERS, 0),
-        CASE(test_upgrades_do_not_keep_each_other_alive, FOR_MANY_SENDERS, 0),
-        CASE(test_a_child_does_not_have_it, 0, 0),
+        CASE(test_upgrades_do_not_keep_each_other_alive, FOR_MANY_SENDERS | RENDEZVOUS_TOO, 0),
+        CASE(test_a_child_does_not_have_it, RENDEZVOUS_TOO, 0),
     };
     return suite_run("weak", cases, sizeof cases / sizeof *cases, argc, argv);
 }

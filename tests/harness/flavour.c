@@ -95,7 +95,7 @@ struct chan_options flavour_options(const struct flavour *flavour, uint64_t mess
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
     options.kind = flavour->kind;
-    options.messages = messages;
+    options.messages = flavour->kind == CHAN_RENDEZVOUS ? 0 : messages;
     options.message_size = flavour_largest(flavour);
     options.endpoints = 8;
     options.holds = 4;

@@ -33,7 +33,7 @@ size_t flavour_largest(const struct flavour *flavour);
 /* The size of message `sequence`: all sizes in the range occur. */
 size_t flavour_size(const struct flavour *flavour, uint64_t sequence);
 
-/* Options for `messages` messages. The payload budget is so large that views, loans and unlucky sizes never
+/* Options for `messages` messages; a rendezvous has no room for any. The payload budget is so large that views, loans and unlucky sizes never
  * use it up: what is full then is the queue. */
 struct chan_options flavour_options(const struct flavour *flavour, uint64_t messages);
 

@@ -31,6 +31,37 @@ void pair_recv(struct pair *pair, int64_t first, int64_t count)
         expect_result(ask(pair->rx, recv_try), i);
 }
 
+static int has_room(const struct pair *pair)
+{
+    return chan_capacity(pair->ch) > 0;
+}
+
+void pair_fill(struct pair *pair, int64_t first, int64_t count)
+{
+    if (has_room(pair))
+        pair_send(pair, first, count);
+}
+
+void pair_empty(struct pair *pair, int64_t first, int64_t count)
+{
+    if (has_room(pair))
+        pair_recv(pair, first, count);
+}
+
+void pair_pass(struct pair *pair, int64_t first, int64_t count)
+{
+    for (int64_t i = first; i < first + count; i++) {
+        if (has_room(pair)) {
+            pair_send(pair, i, 1);
+            pair_recv(pair, i, 1);
+            continue;
+        }
+        actor_begin_blocking(pair->rx, recv_blocking, 0, 0);
+        expect_result(tell(pair->tx, send_try, i), 0);
+        expect_result(actor_finish(pair->rx), i);
+    }
+}
+
 void pair_close(const struct flavour *flavour, struct pair *pair)
 {
     if (pair->tx)

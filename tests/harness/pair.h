@@ -17,6 +17,13 @@ struct pair pair_open_with(const struct flavour *flavour, const struct chan_opti
 void pair_send(struct pair *pair, int64_t first, int64_t count);
 void pair_recv(struct pair *pair, int64_t first, int64_t count);
 
+/* The same, but of a rendezvous, which has room for none, nothing: what is full then is full in any case. */
+void pair_fill(struct pair *pair, int64_t first, int64_t count);
+void pair_empty(struct pair *pair, int64_t first, int64_t count);
+
+/* Sends the messages and receives them, one by one: in a rendezvous by a receiver that waits. */
+void pair_pass(struct pair *pair, int64_t first, int64_t count);
+
 /* Ends both, and the channel; a NULL actor was ended before. */
 void pair_close(const struct flavour *flavour, struct pair *pair);
 

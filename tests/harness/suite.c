@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,8 @@ static int speaks_about(unsigned wanted, const struct flavour *flavour)
 /* Whether "few" can be honoured: with other properties pinned, the eight may not hold them all. */
 static int is_pinned(unsigned wanted)
 {
-    return (wanted & ~(FOR_FEW | WITHOUT_KEEPER_TOO | OF_BROADCAST | OF_RENDEZVOUS | OF_ITS_OWN_KIND)) != 0;
+    return (wanted & ~(FOR_FEW | WITHOUT_KEEPER_TOO | OF_BROADCAST | OF_RENDEZVOUS | OF_ITS_OWN_KIND |
+                       RENDEZVOUS_TOO)) != 0;
 }
 
 static void add_test(struct test **tests, size_t *count, const struct conformance_case *of,
@@ -127,9 +129,10 @@ static void add_flavours(struct test **tests, size_t *count, const struct confor
             continue;
         if (!speaks_about(of->flavours, &flavour))
             continue;
-        if (of->flavours & FOR_FEW && !is_pinned(of->flavours) && !is_among_few(&flavour))
+        bool few = of->flavours & FOR_FEW || (of->flavours & RENDEZVOUS_TOO && kind == CHAN_RENDEZVOUS);
+        if (few && !is_pinned(of->flavours) && !is_among_few(&flavour))
             continue;
-        if (of->flavours & FOR_FEW && is_pinned(of->flavours) && flavour.large != flavour.anonymous)
+        if (few && is_pinned(of->flavours) && flavour.large != flavour.anonymous)
             continue;
         add_test(tests, count, of, &flavour);
         if (of->flavours & WITHOUT_KEEPER_TOO) {
@@ -145,7 +148,7 @@ static void add_case(struct test **tests, size_t *count, const struct conformanc
         add_flavours(tests, count, of, CHAN_BROADCAST, CHAN_LAG);
     if (of->flavours & OF_BLOCK)
         add_flavours(tests, count, of, CHAN_BROADCAST, CHAN_BLOCK);
-    if (of->flavours & OF_RENDEZVOUS)
+    if (of->flavours & (OF_RENDEZVOUS | RENDEZVOUS_TOO))
         add_flavours(tests, count, of, CHAN_RENDEZVOUS, 0);
     if (!(of->flavours & (OF_BROADCAST | OF_RENDEZVOUS)))
         add_flavours(tests, count, of, CHAN_QUEUE, 0);
