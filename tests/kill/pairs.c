@@ -4,8 +4,10 @@
  *
  *   pairs [ARGUMENT...]       see plan.h; a place is one of the first victim, with all of the second
  *
- * By default the pairs of operations that touch the same words are tried, in two sets: "exchanges", and
- * "comers", which come and go. --all takes every pair. */
+ * By default the pairs of operations that touch the same words are tried, in sets: "exchanges"; "comers", which come
+ * and go; "meetings" of a rendezvous; "fair", for places in a queue with an order; and "broadcasts". --all takes every
+ * pair. */
+#include "audience.h"
 #include "course.h"
 #include "plan.h"
 #include "survivors.h"
@@ -48,11 +50,53 @@ static const struct scene scenes[] = {
     {.messages = 2, .queued = 2, .max_deliveries = 1},
     {.messages = 2, .queued = 1, .orphan = ORPHAN_ELSEWHERE, .wraps = true},
     {.messages = 2, .queued = 1, .alone = true},
+    {.messages = 0},
+    {.messages = 0, .large = true},
+    {.messages = 0, .lifetime = CHAN_DURABLE, .max_deliveries = 2},
+    {.messages = 3, .fair = true},
+    {.messages = 2, .fair = true, .laps = 3},
+    {.messages = 3, .queued = 1, .fair = true, .large = true},
+    {.kind = CHAN_BROADCAST, .overflow = CHAN_LAG, .messages = 4},
+    {.kind = CHAN_BROADCAST, .overflow = CHAN_LAG, .messages = 3, .laps = 4, .large = true},
+    {.kind = CHAN_BROADCAST, .overflow = CHAN_BLOCK, .messages = 3, .laps = 4},
+    {.kind = CHAN_BROADCAST, .overflow = CHAN_BLOCK, .messages = 2, .laps = 1, .large = true},
 };
+
+static bool is_among(const char *name, const char *const names[])
+{
+    while (*names && strcmp(name, *names))
+        names++;
+    return *names;
+}
+
+static bool receives(const struct operation *operation)
+{
+    return operation->role == CHAN_ROLE_RECEIVER;
+}
+
+static bool sends(const struct operation *operation)
+{
+    return operation->sends || operation->room;
+}
+
+/* What a receiver needs is sent before the first victim begins. Where senders wait, one would wait for the other victim,
+ * if that receives. */
+static bool fits_broadcast(const struct operation *first, const struct operation *second,
+                           const struct scene *scene)
+{
+    static const char *const names[] = {"send",         "reserve+commit",  "recv",
+                                        "view+release", "attach receiver", "close receiver",
+                                        "repair",       "close sender",    NULL};
+    bool waits = (receives(first) && sends(second)) || (sends(first) && receives(second));
+    return is_among(first->name, names) && is_among(second->name, names) && !second->needs &&
+           !(waits && scene->overflow == CHAN_BLOCK);
+}
 
 static bool fits(const struct operation *first, const struct operation *second, const struct scene *scene)
 {
     uint32_t orphans = scene_has_orphan(scene);
+    if (scene->kind == CHAN_BROADCAST)
+        return fits_broadcast(first, second, scene);
     if (!operation_fits(first, scene) || !operation_fits(second, scene))
         return false;
     /* Alone is the first. Where it has gone, the second does not find what it needs. */
@@ -63,11 +107,9 @@ static bool fits(const struct operation *first, const struct operation *second, 
            orphans <= (uint32_t)(first->orphan || second->orphan);
 }
 
-static bool is_among(const char *name, const char *const names[])
+static bool is_plain(const struct scene *scene)
 {
-    while (*names && strcmp(name, *names))
-        names++;
-    return *names;
+    return scene->kind != CHAN_BROADCAST && scene->messages && !scene->fair;
 }
 
 /* Exchanges and repair meet in the words of messages. */
@@ -75,7 +117,7 @@ static bool is_exchange(const struct pair *pair)
 {
     static const char *const names[] = {"send", "recv", "view+release", "redelivery", "close receiver, view",
                                         NULL};
-    return is_among(pair->first->name, names) &&
+    return is_plain(pair->scene) && is_among(pair->first->name, names) &&
            (is_among(pair->second->name, names) || !strcmp(pair->second->name, "recv_many") ||
             !strcmp(pair->second->name, "repair"));
 }
@@ -90,15 +132,75 @@ static bool is_coming_or_going(const struct pair *pair)
     static const char *const others[] = {"send", "recv_view", "repair", NULL};
     const struct scene *s = pair->scene;
     bool first = is_among(pair->first->name, names), second = is_among(pair->second->name, names);
-    if (s->large || s->max_deliveries || s->messages != 2 || s->queued != 1)
+    if (!is_plain(s) || s->large || s->max_deliveries || s->messages != 2 || s->queued != 1)
         return false;
     return (first && (second || is_among(pair->second->name, others))) ||
            (second && is_among(pair->first->name, others));
 }
 
+/* Those who meet, and what else touches what they show. */
+static bool is_meeting(const struct pair *pair)
+{
+    static const char *const names[] = {"offer",        "try_send", "demand",   "demand view",
+                                        "try_recv",     "try_view", "shutdown", "close receiver, view",
+                                        "close sender", "repair",   NULL};
+    return !pair->scene->messages && (pair->first->meets || pair->second->meets) &&
+           is_among(pair->first->name, names) && is_among(pair->second->name, names);
+}
+
+/* Two who want places, have them, use them or give them up, or one of these and one who makes room, or looks. */
+static bool is_fair(const struct pair *pair)
+{
+    static const char *const names[] = {
+        "send",          "permit", "two permits", "permit send", "permit release", "close sender, permit",
+        "permit commit", NULL};
+    static const char *const others[] = {"recv", "shutdown", "repair", "close sender", NULL};
+    return pair->scene->fair && is_among(pair->first->name, names) &&
+           (is_among(pair->second->name, names) || is_among(pair->second->name, others));
+}
+
 static bool first_is_killed_early(enum ending ending)
 {
     return ending == BOTH_KILLED || ending == SECOND_CONTINUED;
+}
+
+/* A receiver that is stopped, or dead and not noticed yet, holds up those who wait for it. */
+static bool holds_up(const struct trial *t)
+{
+    bool any = false;
+    for (unsigned i = 0; i < t->part_count; i++)
+        any |= receives(t->parts[i].operation);
+    return any && t->scene->overflow == CHAN_BLOCK;
+}
+
+/* The survivor that looks on in a broadcast is to miss nothing. */
+static void look_on(struct trial *t)
+{
+    if (t->scene->kind == CHAN_BROADCAST)
+        audience_drain(t, false);
+}
+
+static void work(struct trial *t)
+{
+    if (t->scene->kind != CHAN_BROADCAST) {
+        survivors_work(t, 3);
+        return;
+    }
+    look_on(t);
+    audience_work(t, 2 * t->scene->messages + 1, holds_up(t));
+}
+
+static void work_around(struct trial *t)
+{
+    struct chan_repair_report report;
+    if (t->scene->kind != CHAN_BROADCAST) {
+        survivors_work_around(t);
+        return;
+    }
+    work(t);
+    trial_must(t, "chan_repair", chan_repair(t->ch, 0, &report));
+    if (report.dead > t->dead_too)
+        trial_fail(t, "a stopped victim is taken for dead");
 }
 
 /* Bring the first to its place, and start the second. */
@@ -108,10 +210,12 @@ static void open_trial(struct trial *t, struct victim victims[2], const struct p
     trial_begin(t, pair->scene, (const struct operation *[]){pair->first, pair->second}, 2);
     trial_where(t, ", %s, first at %lu (%s)", ending_names[pair->ending], step, course_event(first, step));
     trial_start(t, 0, &victims[0]);
+    look_on(t);
     course_run_to(first, t, &victims[0], step);
     t->tally.stops += !first_is_killed_early(pair->ending);
     if (first_is_killed_early(pair->ending))
         trial_kill(t, &victims[0]);
+    look_on(t);
     trial_start(t, 1, &victims[1]);
 }
 
@@ -149,14 +253,14 @@ static void finish(struct trial *t, struct victim victims[2], enum ending ending
         reuse_record(t);
         trial_kill(t, &victims[0]);
     } else if (ending == BOTH_KILLED || ending == KILLED_TOGETHER) {
-        survivors_work(t, 3);
+        work(t);
     } else {
         t->tally.stops++;
         if (ending == SECOND_CONTINUED)
             t->dead_too = records_of(t->parts[0].operation);
         if (ending == FIRST_CONTINUED)
             t->dead_too = records_of(t->parts[1].operation);
-        survivors_work_around(t);
+        work_around(t);
     }
     if (ending == FIRST_CONTINUED || ending == BOTH_CONTINUED) {
         trial_continue(t, 0, &victims[0]);
@@ -199,6 +303,7 @@ static void observe_first(struct trial *t, const struct operation *operation, co
     struct victim victim;
     trial_begin(t, scene, &operation, 1);
     trial_start(t, 0, &victim);
+    look_on(t);
     course_observe(course, t, &victim);
     trial_kill(t, &victim);
     trial_settle(t);
@@ -223,7 +328,10 @@ static bool is_chosen(const struct plan *plan, const struct pair *pair)
 {
     bool asked = plan->all || plan->operation || plan->second ||
                  (is_exchange(pair) && plan_wants(plan->set, "exchanges")) ||
-                 (is_coming_or_going(pair) && plan_wants(plan->set, "comers"));
+                 (is_coming_or_going(pair) && plan_wants(plan->set, "comers")) ||
+                 (is_meeting(pair) && plan_wants(plan->set, "meetings")) ||
+                 (is_fair(pair) && plan_wants(plan->set, "fair")) ||
+                 (pair->scene->kind == CHAN_BROADCAST && plan_wants(plan->set, "broadcasts"));
     return plan_wants(plan->operation, pair->first->name) && plan_wants(plan->second, pair->second->name) &&
            plan_wants(plan->ending, ending_names[pair->ending]) && asked &&
            fits(pair->first, pair->second, pair->scene);

@@ -167,7 +167,8 @@ static void check_deaths(struct trial *t, const struct chan_stat *stat)
     uint32_t least = 0, most = t->bystanders;
     for (unsigned i = 0; i < t->part_count; i++) {
         const struct operation *o = t->parts[i].operation;
-        least += o->role && !o->attaches && !o->leaves;
+        /* Where another victim had shut the channel down first, it could not attach. */
+        least += o->role && !o->attaches && !o->leaves && t->parts[i].journal->result != -EPIPE;
         most += (o->role != 0) + o->clones + o->weak;
     }
     if (stat->deaths < least || stat->deaths > most)

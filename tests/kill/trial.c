@@ -229,7 +229,8 @@ void trial_continue(struct trial *t, unsigned number, struct victim *victim)
     int result = part->journal->result;
     bool refused = (part->operation->attaches && t->joined && result == -EBUSY) ||
                    (result == -EPIPE && may_have_ended(t, part)) ||
-                   (result == -EAGAIN && part->operation->meets); /* somebody else met the peer */
+                   (result == -EAGAIN && part->operation->meets) || /* somebody else met the peer */
+                   (result == -EOVERFLOW && t->scene->kind == CHAN_BROADCAST && part->operation->needs);
     if (result && !refused)
         trial_fail(t, "after being continued the operation failed: %s", chan_error_name(result));
 }
