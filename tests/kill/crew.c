@@ -48,7 +48,7 @@ static void prepare(struct crew *crew, struct worker *worker)
     int result = -EBUSY;
     worker->tx = NULL;
     worker->rx = NULL;
-    if (draw(crew, 4))
+    if (!crew->prepares || draw(crew, 4))
         return;
     if (worker->kind == WORKER_SENDER)
         result = chan_prepare_sender(crew->polled, 0, &worker->tx);
@@ -78,7 +78,7 @@ static void start(struct crew *crew, struct member *member)
         abort();
     if (!pid) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        worker_run(worker);
+        crew->run(worker);
     }
     atomic_store(&member->pid, pid);
     chan_close_sender(worker->tx);

@@ -22,9 +22,19 @@ struct toll {
     uint64_t may_be_sent, may_be_lost; /* messages in calls of those that were found dead */
 };
 
+/* Of a process beside the crew that is never disturbed. */
+struct witnessed {
+    atomic_uint ready, closing;
+    atomic_uint number; /* of its endpoint */
+    atomic_ullong missed;
+};
+
 struct crew {
     unsigned size;
+    void (*run)(const struct worker *worker); /* what members do; never returns */
     bool one_sender, one_receiver;
+    bool prepares; /* now and then a handle is prepared for a member */
+    struct witnessed witnessed;
     bool nursery; /* pid namespaces can be had */
     struct book *book;
     struct chan *kept;   /* with a keeper in each process */

@@ -7,8 +7,12 @@
  * several calls, everything is brought to rest now and then for an audit, and some processes repair and
  * inspect all the time.
  *
- *   soak [--seconds N] [--workers N] [--messages N] [--senders 1|0] [--receivers 1|0] [--forever 1|0]
- *        [--channel SECONDS] [--every MICROSECONDS] [--seed N]    (0: many, and limited) */
+ * The channels are queues, queues whose senders come in order, and rendezvous, in turns, or of one --kind; soak_kinds.c
+ * is for those in which a message is not for one receiver alone.
+ *
+ *   soak [--seconds N | --minutes N] [--kind queue|fair|rendezvous] [--workers N] [--messages N] [--senders 1|0]
+ *        [--receivers 1|0] [--forever 1|0] [--channel SECONDS] [--every MICROSECONDS] [--seed N]
+ *        (0: many, and limited) */
 #include "crew.h"
 #include "nursery.h"
 #include "watchdog.h"
@@ -29,8 +33,12 @@
 #define REST_EVERY_NS INT64_C(300000000)
 #define ANY (-1L)
 
+enum soak_kind { SOAK_QUEUE, SOAK_FAIR, SOAK_RENDEZVOUS, SOAK_KINDS };
+
+static const char *const kind_names[SOAK_KINDS] = {"queue", "fair", "rendezvous"};
+
 struct options {
-    long seconds, workers, messages, senders, receivers, forever, channel, every, seed;
+    long seconds, minutes, kind, workers, messages, senders, receivers, forever, channel, every, seed;
 };
 
 /* What all channels together came to. */
@@ -48,6 +56,7 @@ struct soak {
     unsigned round;
     unsigned kinds; /* of workers */
     bool forever, named;
+    enum soak_kind kind;
     struct chan_options shape;
     uint64_t checks;
     int64_t end_ns; /* what it took everybody to end by themselves */
@@ -70,6 +79,13 @@ static void draw_shape(struct soak *soak)
     soak->shape.messages = o->messages == ANY ? messages[number / 2 % 3] : (uint64_t)o->messages;
     soak->shape.senders = o->senders == ANY ? number / 6 % 2 : o->senders == 1;
     soak->shape.receivers = o->receivers == ANY ? number / 12 % 2 : o->receivers == 1;
+    soak->kind = (enum soak_kind)(o->kind == ANY ? number % SOAK_KINDS : (uint64_t)o->kind);
+    if (soak->kind == SOAK_FAIR)
+        soak->shape.order = CHAN_FAIR;
+    if (soak->kind == SOAK_RENDEZVOUS) {
+        soak->shape.kind = CHAN_RENDEZVOUS;
+        soak->shape.messages = 0;
+    }
     soak->shape.message_size = MESSAGE_MAX;
     soak->shape.bytes = UINT64_C(8) * MESSAGE_MAX;
     soak->shape.lifetime = CHAN_DURABLE;
@@ -96,6 +112,8 @@ static void cast(struct soak *soak)
 {
     struct crew *crew = soak->crew;
     crew->size = (unsigned)soak->options.workers;
+    crew->run = worker_run;
+    crew->prepares = true;
     crew->one_sender = soak->shape.senders == CHAN_ONE;
     crew->one_receiver = soak->shape.receivers == CHAN_ONE;
     crew->random = worker_random(&soak->random);
@@ -208,6 +226,9 @@ static void audit(struct soak *soak)
         book_fault(book, "%lu messages that were in a dead receiver's hands never came back", b.pending);
     if (b.ghosts)
         book_fault(book, "%lu messages came whose send had failed", b.ghosts);
+    if (stat.permits || stat.offers || stat.demands)
+        book_fault(book, "left over: %lu places kept, %u offers, %u demands", stat.permits, stat.offers,
+                   stat.demands);
     if (stat.queued || stat.held || stat.orphaned || stat.dead || stat.units_used || stat.senders ||
         stat.receivers || stat.discarded)
         book_fault(
@@ -249,13 +270,15 @@ static void audit(struct soak *soak)
     t->toll.many_threads += crew->toll.many_threads;
     if (atomic_load(&book->gap_ns) > t->worst_gap_ns)
         t->worst_gap_ns = atomic_load(&book->gap_ns);
-    printf("soak: channel %u: n %lu, %s, %s, %s, %s: %lu sent, %lu arrived, %lu gone with their receivers, "
-           "longest gap %ld ms, ended in %ld ms, %u faults\n",
-           soak->round, soak->shape.messages, crew->one_sender ? "one sender" : "many senders",
-           crew->one_receiver ? "one receiver" : "many receivers", soak->named ? "named" : "anonymous",
-           soak->forever ? "waiting for ever" : "waiting 50 ms", stat.sent, b.arrived, gone,
-           (long)(atomic_load(&book->gap_ns) / 1000000), (long)(soak->end_ns / 1000000),
-           atomic_load(&book->faults));
+    printf(
+        "soak: channel %u: %s, n %lu, %s, %s, %s, %s: %lu sent, %lu arrived, %lu gone with their receivers, "
+        "longest gap %ld ms, ended in %ld ms, %u faults\n",
+        soak->round, kind_names[soak->kind], soak->shape.messages,
+        crew->one_sender ? "one sender" : "many senders",
+        crew->one_receiver ? "one receiver" : "many receivers", soak->named ? "named" : "anonymous",
+        soak->forever ? "waiting for ever" : "waiting 50 ms", stat.sent, b.arrived, gone,
+        (long)(atomic_load(&book->gap_ns) / 1000000), (long)(soak->end_ns / 1000000),
+        atomic_load(&book->faults));
 }
 
 /* One channel from its creation to its end. */
@@ -309,6 +332,15 @@ static void report(const struct soak *soak)
         t->toll.many_threads, t->lost, t->doubled, t->torn, t->ghosts, t->worst_gap_ns / 1000000, t->faults);
 }
 
+/* A number, or the name of a kind. */
+static long value_of(const char *text)
+{
+    for (long kind = 0; kind < SOAK_KINDS; kind++)
+        if (!strcmp(text, kind_names[kind]))
+            return kind;
+    return strtol(text, NULL, 10);
+}
+
 static void parse(int argc, char **argv, struct options *o)
 {
     const struct {
@@ -320,12 +352,13 @@ static void parse(int argc, char **argv, struct options *o)
         {"--messages", &o->messages, 1, 1 << 20}, {"--senders", &o->senders, 0, 1},
         {"--receivers", &o->receivers, 0, 1},     {"--forever", &o->forever, 0, 1},
         {"--channel", &o->channel, 1, 20},        {"--every", &o->every, 1, 1000000},
-        {"--seed", &o->seed, 0, INT32_MAX},
+        {"--seed", &o->seed, 0, INT32_MAX},       {"--minutes", &o->minutes, 1, 10000},
+        {"--kind", &o->kind, 0, SOAK_KINDS - 1},
     };
     for (int i = 1; i < argc; i += 2) {
         bool good = false;
         for (size_t k = 0; k < sizeof known / sizeof known[0] && i + 1 < argc; k++) {
-            long value = strtol(argv[i + 1], NULL, 10);
+            long value = value_of(argv[i + 1]);
             if (strcmp(argv[i], known[k].name) || value < known[k].least || value > known[k].most)
                 continue;
             *known[k].value = value;
@@ -341,6 +374,7 @@ static void parse(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
     struct soak soak = {.options = {.seconds = 20,
+                                    .kind = ANY,
                                     .workers = 24,
                                     .messages = ANY,
                                     .senders = ANY,
@@ -357,7 +391,8 @@ int main(int argc, char **argv)
     soak.crew->nursery = !apart;
     if (apart)
         printf("soak: SKIPPED: processes in other pid namespaces: %s\n", strerror(-apart));
-    int64_t end = chan_deadline((int64_t)soak.options.seconds * 1000000000);
+    int64_t seconds = soak.options.minutes ? 60 * soak.options.minutes : soak.options.seconds;
+    int64_t end = chan_deadline(seconds * 1000000000);
     int result = 0;
     for (; !result && chan_now() < end && !soak.totals.faults; soak.round++)
         result = play(&soak);
