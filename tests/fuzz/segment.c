@@ -4,6 +4,7 @@
 #include <shmchan.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #ifndef OVERFLOW
 #define OVERFLOW 0
 #endif
-#define CAPACITY (KIND == CHAN_WATCH ? 1 : 3)
+#ifndef ORDER /* of a queue's senders */
+#define ORDER CHAN_BARGING
+#endif
+#define CAPACITY (KIND == CHAN_WATCH || KIND == CHAN_ONESHOT ? 1 : KIND == CHAN_RENDEZVOUS ? 0 : 3)
 #define MESSAGE_SIZE 3000 /* above the inline size, so that there is an arena */
 #define ENDPOINTS 3
+#define HOLDS (KIND == CHAN_CALL ? 3 : 1)
+#define LEAVES_THE_DEAD (KIND == CHAN_CALL || KIND == CHAN_RENDEZVOUS || ORDER == CHAN_FAIR)
 
 /* The input is a list of writes. All bits of `at` but the last say where; the last, whether to use the
  * channel before the write. */
@@ -39,40 +45,86 @@ static void require(int true)
         abort();
 }
 
-/* A sound channel with messages in it, small and large. */
-static void make_image(void)
-{
-    static const char small[] = "small";
-    static const char large[MESSAGE_SIZE];
-    struct chan_options options = CHAN_OPTIONS_INIT;
-    struct chan *ch;
-    struct chan_sender *tx;
-    struct chan_receiver *rx = NULL;
+static const char small[] = "small";
+static const char large[MESSAGE_SIZE];
 
-    options.kind = KIND;
-    options.overflow = OVERFLOW;
-    options.messages = CAPACITY;
-    options.message_size = MESSAGE_SIZE;
-    options.endpoints = ENDPOINTS;
-    options.holds = 1;
-    options.lifetime = CHAN_DURABLE;
-    require(chan_create_anonymous(&options, &ch) == 0);
-    require(chan_attach_sender(ch, 0, &tx) == 0);
-    if (KIND == CHAN_BROADCAST)
-        require(chan_attach_receiver(ch, 0, &rx) == 0);
+/* Of a rendezvous: an offer stands while the image is taken. */
+static void *offer(void *sender)
+{
+    require(chan_send(sender, large, sizeof large) == 0);
+    return NULL;
+}
+
+static void begin_offer(struct chan *ch, struct chan_sender *tx, pthread_t *thread)
+{
+    struct chan_stat stat = {.size = sizeof stat};
+    require(pthread_create(thread, NULL, offer, tx) == 0);
+    while (stat.offers == 0)
+        require(chan_stat(ch, &stat) == 0);
+}
+
+/* Messages, small and large; a place kept; a call that waits, one that is being served, and one whose answer is there. */
+static void fill(struct chan_sender *tx, struct chan_receiver *rx)
+{
+    struct chan_ticket ticket;
+    struct chan_view view;
+
     if (KIND == CHAN_WATCH) {
         require(chan_watch_send_replace(tx, small, sizeof small, NULL, 0, NULL) == 0);
         require(chan_watch_send_replace(tx, large, sizeof large, NULL, 0, NULL) == 0);
-    } else {
+    } else if (KIND == CHAN_CALL) {
+        for (int i = 0; i < HOLDS; i++)
+            require(chan_call_start(tx, i % 2 ? small : large, i % 2 ? sizeof small : sizeof large,
+                                    &ticket) == 0);
+        require(chan_recv_view(rx, &view) == 0 && chan_reply(rx, &view, large, sizeof large) == 0);
+        require(chan_recv_view(rx, &view) == 0);
+    } else if (KIND != CHAN_RENDEZVOUS) {
         require(chan_send(tx, small, sizeof small) == 0);
-        require(chan_send(tx, large, sizeof large) == 0);
+        require(KIND == CHAN_ONESHOT || chan_send(tx, large, sizeof large) == 0);
     }
-    chan_close_sender(tx);
-    chan_close_receiver(rx);
+    require(ORDER == CHAN_BARGING || chan_permit_reserve(tx, 1) == 0);
+}
+
+/* A sound channel with something in it. In the image its endpoints are dead ones. */
+static void make_image(void)
+{
+    static char buffer[MESSAGE_SIZE];
+    struct chan_options options = CHAN_OPTIONS_INIT;
+    struct chan *ch;
+    struct chan_sender *tx;
+    struct chan_receiver *rx;
+    pthread_t thread;
+
+    options.kind = KIND;
+    options.overflow = OVERFLOW;
+    options.order = ORDER;
+    options.messages = CAPACITY;
+    options.message_size = MESSAGE_SIZE;
+    options.endpoints = ENDPOINTS;
+    options.holds = HOLDS;
+    options.lifetime = CHAN_DURABLE;
+    require(chan_create_anonymous(&options, &ch) == 0);
+    require(chan_attach_sender(ch, 0, &tx) == 0);
+    require(chan_attach_receiver(ch, 0, &rx) == 0);
+    fill(tx, rx);
+    if (!LEAVES_THE_DEAD) {
+        chan_close_sender(tx);
+        chan_close_receiver(rx);
+    }
+    if (KIND == CHAN_RENDEZVOUS)
+        begin_offer(ch, tx, &thread);
 
     image_size = (size_t)lseek(chan_fd(ch), 0, SEEK_END);
     image = malloc(image_size);
     require(image && pread(chan_fd(ch), image, image_size, 0) == (ssize_t)image_size);
+    if (KIND == CHAN_RENDEZVOUS) {
+        require(chan_recv(rx, buffer, sizeof buffer, NULL) == 0);
+        require(pthread_join(thread, NULL) == 0);
+    }
+    if (LEAVES_THE_DEAD) {
+        chan_close_sender(tx);
+        chan_close_receiver(rx);
+    }
     chan_close(ch);
 }
 
@@ -125,6 +177,47 @@ static void write_and_follow(struct chan_sender *tx, struct chan_receiver *rx)
     (void)!chan_try_wait_closed(tx);
 }
 
+/* With a deadline that has passed an offer, a demand, or a claim for a place is shown, and withdrawn. */
+static void show_and_withdraw(struct chan_sender *tx, struct chan_receiver *rx)
+{
+    static char buffer[MESSAGE_SIZE];
+    struct chan_view view;
+    size_t size = 0;
+
+    (void)!chan_send_timeout(tx, buffer, MESSAGE_SIZE, 0);
+    (void)!chan_recv_timeout(rx, buffer, sizeof buffer, &size, 0);
+    if (chan_recv_view_timeout(rx, &view, 0) == 0)
+        (void)!chan_release(rx, &view);
+    if (chan_permit_reserve_timeout(tx, 2, 0) == 0) {
+        (void)!chan_permit_send(tx, buffer, 100);
+        (void)!chan_permit_release(tx, chan_permits(tx));
+    }
+}
+
+static void call_and_serve(struct chan_sender *tx, struct chan_receiver *rx)
+{
+    static char buffer[MESSAGE_SIZE];
+    struct chan_ticket ticket = {0};
+    struct chan_reply_address address;
+    struct chan_view view;
+    size_t size = 0;
+    int started = chan_try_call_start(tx, buffer, MESSAGE_SIZE, &ticket);
+
+    for (int i = 0; i < 2 && chan_try_recv_view(rx, &view) == 0; i++) {
+        memcpy(buffer, view.data, view.size < sizeof buffer ? view.size : sizeof buffer);
+        if (chan_reply_address_of(rx, &view, &address) == 0) {
+            (void)!chan_reply_is_awaited(rx, &address);
+            if (i)
+                (void)!chan_try_reply_to(rx, &address, buffer, 1);
+        }
+        if (chan_try_reply(rx, &view, buffer, MESSAGE_SIZE) != 0 && view.data)
+            (void)!chan_release(rx, &view);
+    }
+    if (started == 0 && chan_try_call_finish(tx, &ticket, buffer, sizeof buffer, &size) != 0)
+        (void)!chan_call_cancel(tx, &ticket);
+    (void)!chan_call_timeout(tx, buffer, 10, buffer, sizeof buffer, &size, 0);
+}
+
 static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
 {
     static char buffer[2 * MESSAGE_SIZE];
@@ -134,9 +227,13 @@ static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
 
     if (KIND == CHAN_WATCH)
         write_and_follow(tx, rx);
+    if (KIND == CHAN_CALL)
+        call_and_serve(tx, rx);
+    if (KIND == CHAN_RENDEZVOUS || ORDER == CHAN_FAIR)
+        show_and_withdraw(tx, rx);
     (void)!chan_try_recv(rx, buffer, sizeof buffer, &size);
     (void)!chan_try_send(tx, buffer, MESSAGE_SIZE);
-    (void)!(chan_receiver_len(rx) + chan_receiver_lagged(rx) + chan_sender_reached(tx));
+    (void)!(chan_receiver_len(rx) + chan_receiver_lagged(rx) + chan_sender_reached(tx) + chan_sender_len(tx));
     if (chan_try_recv_view(rx, &view) == 0) {
         memcpy(buffer, view.data, view.size < sizeof buffer ? view.size : sizeof buffer);
         (void)!chan_view_is_intact(rx, &view);
