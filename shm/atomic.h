@@ -19,6 +19,8 @@
  *   CLEARED    change() CASes a reply cell to IDLE      -> chan__decide()'s load of it: the owner word before it
  *   SHOWN      chan__match_show() CASes the summary    -> chan__match_find(): the OPEN cells behind it; both
  *              sequentially consistent: of two that show and then look, one sees the other
+ *   SELECTS    chan__match_select() stores the select's number, then rings, and looks for others' numbers, or for
+ *              what they show; all sequentially consistent: of two selects that begin to wait, one sees the other
  *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
  *   TICKET     chan__admission_claim() shows a claim, -> whoever draws a later one sees the claim
  *              then a ticket is drawn for it

@@ -3,6 +3,7 @@
 #include "shm/endpoint.h"
 
 #include "shm/admission.h"
+#include "shm/match.h"
 #include "shm/process.h"
 #include "shm/watch.h"
 
@@ -77,6 +78,8 @@ static bool claim_record(const struct segment *s, int fd, uint32_t number, uint3
     store_relaxed(&record->lapses_ns, 0);
     if (s->g.kind == CHAN_WATCH)
         chan__watch_forget(record);
+    if (s->g.kind == CHAN_RENDEZVOUS)
+        chan__match_forget(record);
     if (s->g.order == CHAN_FAIR && role == CHAN_ROLE_SENDER)
         chan__admission_enter(s, number);
     const struct seg_hot *hot = seg_hot(s);

@@ -123,6 +123,8 @@ struct seg_match {
     uint32_t reserved0;
     atomic_u64 ticket; /* tells whose call came first */
     atomic_u64 limit;  /* the largest message that a demand is for */
+    /* The number of the select that waits with an operation of this endpoint among others; 0: none does. */
+    atomic_u64 selection;
 };
 
 /* A broadcast's receiver, as long as its record is LIVE or PREPARED: shm/subscription.h. Numbers count messages
@@ -360,6 +362,7 @@ _Static_assert(offsetof(struct seg_record, own.subscription.lagged) == 400, "rec
 _Static_assert(offsetof(struct seg_record, own.admission.wanted) == 400, "record");
 _Static_assert(offsetof(struct seg_record, own.match.ticket) == 392, "record");
 _Static_assert(offsetof(struct seg_record, own.match.limit) == 400, "record");
+_Static_assert(offsetof(struct seg_record, own.match.selection) == 408, "record");
 _Static_assert(offsetof(struct seg_record, holds) == 512, "record");
 
 _Static_assert(offsetof(struct seg_watch, pins) == 8 && sizeof(struct seg_watch) == 64, "watch");

@@ -2,10 +2,12 @@
 /* Showing, finding and withdrawing offers and demands. */
 #include "shm/match.h"
 
+#include "shm/endpoint.h"
 #include "shm/event.h"
 #include "shm/owner.h"
 
 #include <limits.h>
+#include <shmchan/inspect.h>
 
 #define GROUPS 32u
 
@@ -82,11 +84,12 @@ static bool is_older(uint32_t ticket, uint32_t other)
 }
 
 /* The offer or demand behind an OPEN cell's word, if it is wanted: true only while the cell has that word. */
-static bool is_wanted(const struct segment *s, enum match_side side, uint64_t size, struct match *m)
+static bool is_wanted(const struct segment *s, enum match_side side, uint64_t size, uint64_t except,
+                      struct match *m)
 {
     const struct seg_record *record = seg_record(s, m->number);
     uint64_t block = cell_block(&s->g, m->word);
-    if (block >= s->g.blocks)
+    if (block >= s->g.blocks || (except && load_relaxed(&record->own.match.selection) == except))
         return false;
     m->status = load_acquire(&record->status);
     m->ticket = (uint32_t)load_acquire(&record->own.match.ticket);
@@ -96,7 +99,7 @@ static bool is_wanted(const struct segment *s, enum match_side side, uint64_t si
 
 /* A look through one record; true if it shows anything, wanted or not. */
 static bool look_at(const struct segment *s, enum match_side side, uint32_t number, uint64_t size,
-                    bool *found, struct match *oldest)
+                    uint64_t except, bool *found, struct match *oldest)
 {
     const struct geometry *g = &s->g;
     bool shows = false;
@@ -107,7 +110,7 @@ static bool look_at(const struct segment *s, enum match_side side, uint32_t numb
         if (hold_state(g, m.word) != HOLD_OPEN)
             continue;
         shows = true;
-        if (!is_wanted(s, side, size, &m) || (*found && !is_older(m.ticket, oldest->ticket)))
+        if (!is_wanted(s, side, size, except, &m) || (*found && !is_older(m.ticket, oldest->ticket)))
             continue;
         *oldest = m;
         *found = true;
@@ -116,8 +119,8 @@ static bool look_at(const struct segment *s, enum match_side side, uint32_t numb
 }
 
 /* One look; *summary is what it began with, but for leftover bits that it has cleared. */
-static bool look(const struct segment *s, enum match_side side, uint64_t size, uint64_t *summary,
-                 struct match *oldest)
+static bool look(const struct segment *s, enum match_side side, uint64_t size, uint64_t except,
+                 uint64_t *summary, struct match *oldest)
 {
     bool found = false;
     for (uint32_t group = 0; group < GROUPS && (uint32_t)*summary >> group; group++) {
@@ -125,7 +128,7 @@ static bool look(const struct segment *s, enum match_side side, uint64_t size, u
         if (!(*summary >> group & 1))
             continue;
         for (uint32_t number = group; number < s->g.endpoints; number += GROUPS)
-            shows |= look_at(s, side, number, size, &found, oldest);
+            shows |= look_at(s, side, number, size, except, &found, oldest);
         /* Fails if anything was announced since the look began. */
         uint64_t cleared = with_next_version(*summary) & ~(UINT64_C(1) << group);
         if (!shows && cas_seq_cst_u64(match_summary(s, side), *summary, cleared))
@@ -134,14 +137,46 @@ static bool look(const struct segment *s, enum match_side side, uint64_t size, u
     return found;
 }
 
-bool chan__match_find(const struct segment *s, enum match_side side, uint64_t size, struct match *out)
+bool chan__match_find(const struct segment *s, enum match_side side, uint64_t size, uint64_t except,
+                      struct match *out)
 {
     for (int looks = 0; looks < LOOKS_MAX; looks++) {
         uint64_t summary = load_seq_cst(match_summary(s, side)); /* SHOWN */
-        if (look(s, side, size, &summary, out))
+        if (look(s, side, size, except, &summary, out))
             return true;
         if (load_seq_cst(match_summary(s, side)) == summary)
             return false;
+    }
+    return false;
+}
+
+void chan__match_select(struct party *party, uint64_t selection)
+{
+    party->selection = selection;
+    store_seq_cst(&party->record->own.match.selection, selection); /* SELECTS */
+}
+
+void chan__match_unselect(struct party *party)
+{
+    party->selection = 0;
+    store_release(&party->record->own.match.selection, 0);
+}
+
+void chan__match_forget(struct seg_record *record)
+{
+    store_relaxed(&record->own.match.selection, 0);
+}
+
+bool chan__match_is_selected(const struct segment *s, uint32_t role, uint64_t except)
+{
+    uint32_t used = chan__records_used(s);
+    for (uint32_t number = 0; number < used; number++) {
+        const struct seg_record *record = seg_record(s, number);
+        uint64_t status = load_acquire(&record->status);                 /* STATUS */
+        uint64_t selection = load_seq_cst(&record->own.match.selection); /* SELECTS */
+        if (selection && selection != except && status_role(status) == role &&
+            status_state(status) == CHAN_STATE_LIVE && !chan__endpoint_is_dead(s, number, status))
+            return true;
     }
     return false;
 }

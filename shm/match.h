@@ -17,7 +17,13 @@
  * The summary, {version:32, groups:32}, of each side makes looking for a peer one load, as that of the orphans
  * (orphans.h), but here the cell is opened first and announced then: who is stopped between the two does not wait
  * yet. Nobody had announced anything during a look that found nothing and after which the summary was the same: so
- * there was a moment at which nobody waited. */
+ * there was a moment at which nobody waited.
+ *
+ * Selects. One that waits leaves its number in the records of its endpoints here: there is somebody who would take an
+ * offer, or meet a demand, and who can be rung for. That is for nobody to match; what a select does show, on one of its
+ * channels at a time, is shown as by any call (src/showing.c). Two that wait at once do not miss each other: each
+ * leaves its number, looks for that of the other, and rings (SELECTS). What stands in the record of one who is dead,
+ * or gone, counts for nothing. */
 #ifndef SHM_MATCH_H
 #define SHM_MATCH_H
 
@@ -55,8 +61,20 @@ struct match {
     uint64_t size; /* of the message offered: to be checked before use */
 };
 
-/* The oldest offer; the oldest demand for messages of `size` or more. False: at one moment there was none. */
-bool chan__match_find(const struct segment *s, enum match_side side, uint64_t size, struct match *out);
+/* The oldest offer; the oldest demand for messages of `size` or more. Not what is shown by the select `except`, if that
+ * is not 0: nobody meets himself. False: at one moment there was none. */
+bool chan__match_find(const struct segment *s, enum match_side side, uint64_t size, uint64_t except,
+                      struct match *out);
+
+/* A select waits with this endpoint; it does not any more. */
+void chan__match_select(struct party *party, uint64_t selection);
+void chan__match_unselect(struct party *party);
+
+/* A record has a new owner. */
+void chan__match_forget(struct seg_record *record);
+
+/* True if another select than `except` waits with an endpoint of this role that is alive. */
+bool chan__match_is_selected(const struct segment *s, uint32_t role, uint64_t except);
 
 /* Ring for everybody who shows something on that side and sleeps. */
 void chan__match_ring(const struct segment *s, enum match_side side);

@@ -33,6 +33,9 @@ void chan__orphans_give_back(struct party *party, uint64_t holds)
         if (holds >> i & 1)
             chan__hold_orphan(party, first + i);
     store_release(&party->record->gives_back, 0); /* GIVEN */
+    /* Who shows a demand looks again only if the summary is another one, and may have looked in between. */
+    if (party->segment->g.kind == CHAN_RENDEZVOUS)
+        chan__orphans_announce(party->segment, party->number);
 }
 
 bool chan__orphans_next_in(const struct segment *s, struct orphan_scan *scan)

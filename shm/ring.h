@@ -41,6 +41,7 @@ struct party {
     struct cursor cursor; /* sender: all before it is filled; receiver: all before it is taken */
     uint64_t shown;       /* rendezvous: the word of the OPEN cell, 0: none (match.h) */
     uint32_t shown_hold;
+    uint64_t selection; /* rendezvous: of the select that waits with this endpoint, as in the record */
 };
 
 /* The queue's number of a position: 0, 1, 2, ... in the order of sending. */

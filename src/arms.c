@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 int chan_select_create(uint32_t flags, struct chan_select **out)
 {
@@ -15,7 +16,9 @@ int chan_select_create(uint32_t flags, struct chan_select **out)
     sel->biased = flags & CHAN_SELECT_BIASED;
     sel->fork_count = chan__fork_count();
     if (getrandom(&sel->random, sizeof sel->random, GRND_NONBLOCK) < 0 || !sel->random)
-        sel->random = (uint64_t)chan_now() | 1;
+        sel->random = (uint64_t)getpid() << 40 ^ ((uint64_t)chan_now() | 1);
+    sel->selection = sel->random;
+    sel->showing.index = -1;
     *out = sel;
     return 0;
 }
@@ -30,6 +33,16 @@ void chan_select_close(struct chan_select *sel)
     free(sel->keys);
     free(sel->fds);
     free(sel);
+}
+
+uint32_t chan__select_random(struct chan_select *sel, uint32_t bound)
+{
+    uint64_t x = sel->random;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    sel->random = x;
+    return (uint32_t)((x * UINT64_C(0x2545f4914f6cdd1d) >> 32) * bound >> 32);
 }
 
 static bool grow(void *array, size_t element, uint32_t capacity)

@@ -204,6 +204,9 @@ void chan__instance_close(int fd);
 
 /* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
 atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for); /* CHAN_WAITS_FOR_* */
+
+/* Whoever shows an offer or a demand sleeps on a bell of its own instead: it is for nobody else. */
+atomic_u32 *chan__sleeps_on(const struct handle *h, uint32_t waits_for);
 void chan__count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t slept_ns);
 int chan__wait_patiently(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
                          int64_t deadline_ns);

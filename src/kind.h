@@ -111,7 +111,25 @@ int chan__rendezvous_recv(struct chan_receiver *rx, void *buffer, size_t capacit
                           int64_t deadline_ns, uint32_t *unannounced);
 int chan__rendezvous_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
 int chan__rendezvous_send_ready(struct chan_sender *tx, struct stamp *stamp);
+int chan__rendezvous_send_ready_of(struct chan_sender *tx, uint64_t size,
+                                   struct stamp *stamp); /* such a message */
 int chan__rendezvous_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
+
+/* A select shows what one of its operations is about: false, nothing can be shown now. Then it stops showing that: 0,
+ * somebody was faster, and has the message, or it is in *view; -EAGAIN: it is withdrawn, and nothing has happened.
+ * -EBADMSG. While it shows something the handle is in no other call. */
+bool chan__rendezvous_offer(struct sending *op);
+int chan__rendezvous_stop_offer(struct sending *op);
+bool chan__rendezvous_demand(struct receiving *op);
+int chan__rendezvous_stop_demand(struct receiving *op, struct chan_view *view);
+
+/* It has been met, or never will be: time to stop. */
+bool chan__rendezvous_is_over(const struct handle *h);
+
+/* A select begins, and ceases, to wait with this endpoint; whether another one waits on the other side. */
+void chan__rendezvous_select(struct handle *h, uint64_t selection);
+void chan__rendezvous_unselect(struct handle *h);
+bool chan__rendezvous_is_selected(const struct handle *h);
 
 /* What kinds share (recv.c). One attempt: what was given back, then what `take` finds, else the end or -EAGAIN. */
 int chan__attempt(struct receiving *op, int (*take)(struct receiving *op));

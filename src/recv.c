@@ -5,6 +5,7 @@
 #include "shm/admission.h"
 #include "shm/arena.h"
 #include "shm/event.h"
+#include "shm/match.h"
 #include "shm/orphans.h"
 #include "shm/repair.h"
 
@@ -455,6 +456,8 @@ int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view)
     chan__orphans_give_back(&h->endpoint.party, hold_bit(h, held.hold));
     h->open &= ~hold_bit(h, held.hold);
     chan__event_notify_after_store(event, 1);
+    if (segment_of(rx)->g.kind == CHAN_RENDEZVOUS)
+        chan__match_ring(segment_of(rx), MATCH_DEMANDS);
     *view = (struct chan_view){0};
     return 0;
 }

@@ -30,7 +30,7 @@ static int find_peer(struct handle *h, enum match_side side, uint64_t size, stru
 {
     const struct segment *s = &h->chan->segment;
     for (int rounds = 0; rounds < ROUNDS_MAX; rounds++) {
-        if (!chan__match_find(s, side, size, out))
+        if (!chan__match_find(s, side, size, h->endpoint.party.selection, out))
             return -EAGAIN;
         if (!chan__endpoint_is_dead(s, out->number, out->status))
             return 0;
@@ -137,17 +137,44 @@ static int attempt_put(void *operation)
     return result;
 }
 
+static void count_bytes(const struct sending *op)
+{
+    atomic_u64 *bytes = &op->tx->handle.endpoint.party.record->sent_bytes;
+    store_relaxed(bytes, load_relaxed(bytes) + op->size);
+}
+
 int chan__rendezvous_put(struct sending *op, int64_t deadline_ns)
 {
     struct handle *h = &op->tx->handle;
-    struct seg_record *record = h->endpoint.party.record;
     op->waits = deadline_ns != DEADLINE_TRY;
     op->ticket = match_ticket(&h->chan->segment, MATCH_OFFERS);
     int result = chan__wait(h, attempt_put, op, deadline_ns);
     if (shows(h) && !withdraw(op)) /* timed out, or interrupted, and taken in the last moment */
         result = 0;
     if (!result)
-        store_relaxed(&record->sent_bytes, load_relaxed(&record->sent_bytes) + op->size);
+        count_bytes(op);
+    return result;
+}
+
+bool chan__rendezvous_offer(struct sending *op)
+{
+    if (chan__handle_spare(&op->tx->handle, &op->spare))
+        return false;
+    bool filled = !chan__sending_fill(op);
+    if (filled)
+        offer(op);
+    else
+        chan__sending_drop(op);
+    return filled;
+}
+
+int chan__rendezvous_stop_offer(struct sending *op)
+{
+    int result = withdraw(op);
+    if (result)
+        chan__sending_drop(op);
+    else
+        count_bytes(op);
     return result;
 }
 
@@ -215,6 +242,53 @@ static void demand(struct handle *h, const struct held *spare, const struct rece
     chan__event_notify(event, INT_MAX); /* senders that select */
 }
 
+static bool may_come(uint64_t state)
+{
+    return !(state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE));
+}
+
+bool chan__rendezvous_demand(struct receiving *op)
+{
+    struct handle *h = &op->rx->handle;
+    struct held spare;
+    if (!may_come(chan__life_state(h->chan)) || chan__all_holds_open(h) || chan__handle_spare(h, &spare))
+        return false;
+    demand(h, &spare, op);
+    return true;
+}
+
+int chan__rendezvous_stop_demand(struct receiving *op, struct chan_view *view)
+{
+    return settle(&op->rx->handle) ? chan__hand_view(op, accept(op), view) : -EAGAIN;
+}
+
+bool chan__rendezvous_is_over(const struct handle *h)
+{
+    bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
+    uint64_t ended = STATE_SHUT_DOWN | (sends ? STATE_RECEIVERS_GONE : STATE_SENDERS_GONE);
+    return chan__match_is_over(&h->endpoint.party) || has_ended(h->chan, ended);
+}
+
+/* Those of the other side that wait with a select sleep on the channel's event. */
+void chan__rendezvous_select(struct handle *h, uint64_t selection)
+{
+    struct seg_hot *hot = seg_hot(&h->chan->segment);
+    bool sends = h->endpoint.role == CHAN_ROLE_SENDER;
+    chan__match_select(&h->endpoint.party, selection);
+    chan__event_notify_after_store(sends ? &hot->data_event : &hot->space_event, INT_MAX);
+}
+
+void chan__rendezvous_unselect(struct handle *h)
+{
+    chan__match_unselect(&h->endpoint.party);
+}
+
+bool chan__rendezvous_is_selected(const struct handle *h)
+{
+    uint32_t other = h->endpoint.role == CHAN_ROLE_SENDER ? CHAN_ROLE_RECEIVER : CHAN_ROLE_SENDER;
+    return chan__match_is_selected(&h->chan->segment, other, h->endpoint.party.selection);
+}
+
 static int attempt_take(void *operation)
 {
     struct receiving *op = operation;
@@ -230,8 +304,7 @@ static int attempt_take(void *operation)
         }
         h->seen = sight;
         int result = chan__attempt(op, take_offer);
-        bool may_come = !(sight.state & (STATE_SHUT_DOWN | STATE_SENDERS_GONE));
-        if (result != -EAGAIN || !op->waits || !may_come || chan__handle_spare(h, &spare))
+        if (result != -EAGAIN || !op->waits || !may_come(sight.state) || chan__handle_spare(h, &spare))
             return result;
         demand(h, &spare, op);
     }
@@ -265,7 +338,7 @@ int chan__rendezvous_recv_ready(struct chan_receiver *rx, struct stamp *stamp)
     return result == -EAGAIN ? result : 0;
 }
 
-int chan__rendezvous_send_ready(struct chan_sender *tx, struct stamp *stamp)
+int chan__rendezvous_send_ready_of(struct chan_sender *tx, uint64_t size, struct stamp *stamp)
 {
     struct handle *h = &tx->handle;
     struct match demand;
@@ -273,9 +346,14 @@ int chan__rendezvous_send_ready(struct chan_sender *tx, struct stamp *stamp)
     uint64_t state = chan__life_state(h->chan);
     int result = has_ended(h->chan, STATE_SHUT_DOWN | STATE_RECEIVERS_GONE)
                      ? 0
-                     : find_peer(h, MATCH_DEMANDS, h->chan->segment.g.message_size, &demand);
+                     : find_peer(h, MATCH_DEMANDS, size, &demand);
     *stamp = (struct stamp){{demands, state}};
     return result == -EAGAIN ? result : 0;
+}
+
+int chan__rendezvous_send_ready(struct chan_sender *tx, struct stamp *stamp)
+{
+    return chan__rendezvous_send_ready_of(tx, tx->handle.chan->segment.g.message_size, stamp);
 }
 
 static int receive(struct receiving *op, int (*attempt)(void *), int64_t deadline_ns)

@@ -52,8 +52,12 @@ static int look_at_endpoint(struct arm *arm)
     int result = chan__handle_enter(arm->handle);
     if (result)
         return 0; /* ready: it would fail */
-    result = arm->operation == RECV ? kind->recv_ready(arm->rx, &arm->stamp)
-                                    : kind->send_ready(arm->tx, &arm->stamp);
+    if (arm->operation == RECV)
+        result = kind->recv_ready(arm->rx, &arm->stamp);
+    else if (is_rendezvous(arm))
+        result = chan__rendezvous_send_ready_of(arm->tx, arm->size, &arm->stamp);
+    else
+        result = kind->send_ready(arm->tx, &arm->stamp);
     chan__handle_leave(arm->handle);
     return result;
 }
@@ -72,22 +76,11 @@ static int look_at_arm(struct arm *arm)
     }
 }
 
-/* xorshift64* */
-static uint32_t random_below(struct chan_select *sel, uint32_t bound)
-{
-    uint64_t x = sel->random;
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    sel->random = x;
-    return (uint32_t)((x * UINT64_C(0x2545f4914f6cdd1d) >> 32) * bound >> 32);
-}
-
 /* Every order with the same chance, so that of any ready ones each has the same to come first. */
 static void shuffle(struct chan_select *sel)
 {
     for (uint32_t i = sel->count; i > 1; i--) {
-        uint32_t j = random_below(sel, i), moved = sel->order[i - 1];
+        uint32_t j = chan__select_random(sel, i), moved = sel->order[i - 1];
         sel->order[i - 1] = sel->order[j];
         sel->order[j] = moved;
     }
@@ -143,6 +136,62 @@ static int try_once(struct selecting *s)
     return -EAGAIN;
 }
 
+/* While something is shown: one of the operations that looks ready; -1: none does. Those that send where there is an
+ * offer are left to the receivers, which look for it: if both sides acted, each would withdraw what the other is
+ * about to take. */
+static int find_ready(struct chan_select *sel)
+{
+    const struct arm *shown = &sel->arms[sel->showing.index];
+    for (uint32_t i = 0; i < sel->count; i++) {
+        struct arm *arm = &sel->arms[i];
+        bool is_left =
+            arm->operation == SEND && shown->operation == SEND && arm->handle->chan == shown->handle->chan;
+        if (takes_part(arm) && !is_left && !arm->stalled && !look_at_arm(arm))
+            return (int)i;
+    }
+    return -1;
+}
+
+static bool shows(const struct chan_select *sel)
+{
+    return sel->showing.index >= 0;
+}
+
+/* What was shown has been met, and so selected; else -EAGAIN. */
+static int end_showing(struct selecting *s)
+{
+    int index = s->sel->showing.index;
+    int result = shows(s->sel) ? chan__showing_end(s->sel, s->out) : -EAGAIN;
+    if (!result)
+        s->index = index;
+    return result;
+}
+
+/* Nothing is tried while something is shown: only one operation takes effect. What is ready is looked for first. */
+static int attempt(struct selecting *s, enum occasion occasion)
+{
+    struct chan_select *sel = s->sel;
+    int ready = -1, next = -1;
+    if (shows(sel)) {
+        bool stays = (next = chan__showing_choose(sel, occasion)) == sel->showing.index;
+        ready = find_ready(sel);
+        if (stays && ready < 0 && !chan__showing_is_over(sel))
+            return -EAGAIN;
+        if (!end_showing(s))
+            return 0;
+        if (stays)
+            next = -1;
+    }
+    int result = try_all(s);
+    if (result != -EAGAIN)
+        return result;
+    if (ready >= 0 && needs_payload_memory(&sel->arms[ready]))
+        sel->arms[ready].stalled = true;
+    if (s->out)
+        chan__showing_begin(sel, next < 0 ? chan__showing_choose(sel, NOTHING_NEW) : next);
+    return -EAGAIN;
+}
+
 static uint32_t waits_for(const struct arm *arm)
 {
     return arm->operation == SEND ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE;
@@ -150,7 +199,7 @@ static uint32_t waits_for(const struct arm *arm)
 
 static atomic_u32 *event_of(const struct arm *arm)
 {
-    return chan__event_of(arm->handle, waits_for(arm));
+    return chan__sleeps_on(arm->handle, waits_for(arm));
 }
 
 static void show_waiting(const struct arm *arm)
@@ -171,16 +220,29 @@ static void show_going_on(const struct arm *arm)
 /* From here on each change wakes us, or keeps us from falling asleep. */
 static void prepare(struct chan_select *sel)
 {
+    for (uint32_t i = 0; i < sel->count; i++) {
+        struct arm *arm = &sel->arms[i];
+        if (!is_endpoint(arm))
+            continue;
+        arm->event = event_of(arm);
+        arm->key = chan__event_prepare(arm->event);
+    }
+}
+
+/* False: something has been shown since, or is not any more. */
+static bool is_prepared(const struct chan_select *sel)
+{
     for (uint32_t i = 0; i < sel->count; i++)
-        if (is_endpoint(&sel->arms[i]))
-            sel->arms[i].key = chan__event_prepare(event_of(&sel->arms[i]));
+        if (is_endpoint(&sel->arms[i]) && sel->arms[i].event != event_of(&sel->arms[i]))
+            return false;
+    return true;
 }
 
 static void note_what_rang(struct chan_select *sel)
 {
     for (uint32_t i = 0; i < sel->count; i++) {
         struct arm *arm = &sel->arms[i];
-        arm->was_rung |= is_endpoint(arm) && load_seq_cst(event_of(arm)) != arm->key;
+        arm->was_rung |= is_endpoint(arm) && load_seq_cst(arm->event) != arm->key;
     }
 }
 
@@ -188,7 +250,7 @@ static void note_what_rang(struct chan_select *sel)
 static void forget_what_rang(struct chan_select *sel)
 {
     for (uint32_t i = 0; i < sel->count; i++)
-        sel->arms[i].was_rung = false;
+        sel->arms[i].was_rung = sel->arms[i].stalled = sel->arms[i].refused = false;
 }
 
 /* A wake-up for something that we have not taken, `taken` excepted, is for others. */
@@ -197,7 +259,7 @@ static void pass_on_wake_ups(struct chan_select *sel, int taken)
     note_what_rang(sel);
     for (uint32_t i = 0; i < sel->count; i++)
         if (sel->arms[i].was_rung && (int)i != taken)
-            chan__event_notify(event_of(&sel->arms[i]), 1);
+            chan__event_notify(sel->arms[i].event, 1);
     forget_what_rang(sel);
 }
 
@@ -208,7 +270,7 @@ static int sleep_once(struct chan_select *sel, uint32_t bell, int64_t end_ns)
     for (uint32_t i = 0; i < sel->count; i++) {
         const struct arm *arm = &sel->arms[i];
         if (is_endpoint(arm))
-            sel->keys[keys++] = (struct futex_key){event_of(arm), arm->key};
+            sel->keys[keys++] = (struct futex_key){arm->event, arm->key};
         else if (takes_part(arm) && arm->operation == DESCRIPTOR)
             sel->fds[fds++] = arm->fd;
         else if (takes_part(arm) && chan_timer_due(arm->timer) < end_ns)
@@ -246,42 +308,98 @@ static bool is_cancelled(struct chan_select *sel)
 }
 
 /* What ends the waiting though nothing was ready; -EAGAIN: nothing does. */
-static int end_of_patience(struct selecting *s, int slept, int64_t deadline_ns)
+static int end_of_patience(struct chan_select *sel, int slept, int64_t deadline_ns)
 {
-    struct chan_select *sel = s->sel;
     if (is_cancelled(sel))
         return -ECANCELED;
     if (slept == -EINTR && is_interruptible(sel))
         return -EINTR;
-    if (chan_now() >= deadline_ns) {
-        int result = try_once(s);
-        return result == -EAGAIN ? -ETIMEDOUT : result;
-    }
+    if (chan_now() >= deadline_ns)
+        return -ETIMEDOUT;
     return slept == -EINTR || slept == -ETIMEDOUT || !slept ? -EAGAIN : slept;
+}
+
+/* The waiting ends so, unless something was met, or became ready, in the last moment. */
+static int give_up(struct selecting *s, int why)
+{
+    if (!end_showing(s))
+        return 0;
+    int result = why == -ETIMEDOUT ? try_once(s) : -EAGAIN;
+    return result == -EAGAIN ? why : result;
+}
+
+/* Another select may wait where nothing is shown, and what is shown be for one that does not go on: after a while, it
+ * is the other's turn. */
+#define TURN_NS PATIENCE_WARNED_NS
+
+struct turn {
+    int index;      /* whose: of what is shown */
+    int64_t now_ns; /* how long */
+    int64_t end_ns; /* CHAN_FOREVER: nobody else waits */
+};
+
+/* It goes on, or it is the next one's, and twice as long, lest one who is slow never has time enough. */
+static void begin_turn(struct turn *turn, const struct chan_select *sel, int64_t now)
+{
+    const struct showing *shown = &sel->showing;
+    bool goes_on = turn->index == shown->index && turn->end_ns > now && turn->end_ns != CHAN_FOREVER;
+    if (!shown->others_wait || !shows(sel)) {
+        *turn = (struct turn){-1, TURN_NS, CHAN_FOREVER};
+    } else if (!goes_on) {
+        if (turn->end_ns != CHAN_FOREVER && turn->now_ns < PATIENCE_NS)
+            turn->now_ns *= 2;
+        turn->index = shown->index;
+        turn->end_ns = now + turn->now_ns;
+    }
+}
+
+/* Sleep to the end of patience, or of this turn. */
+static int sleep_patiently(struct chan_select *sel, uint32_t bell, struct patience *patience,
+                           int64_t turn_ends, int64_t deadline_ns)
+{
+    patience->alone = has_no_keeper(sel);
+    int64_t end = patience_end(patience, chan_now(), deadline_ns);
+    bool is_cut_short = turn_ends < end;
+    int slept = sleep_once(sel, bell, is_cut_short ? turn_ends : end);
+    note_what_rang(sel);
+    bool timer_is_due = slept == -ETIMEDOUT && chan_now() < end;
+    if (!timer_is_due && patience_is_over(patience, slept == -ETIMEDOUT && end != deadline_ns))
+        heal_all(sel);
+    return slept;
+}
+
+static enum occasion occasion_of(int slept, const struct turn *turn)
+{
+    if (slept == -ETIMEDOUT)
+        return chan_now() >= turn->end_ns ? TIME_IS_UP : NOTHING_NEW;
+    return slept ? NOTHING_NEW : WAS_RUNG;
 }
 
 static int wait_for_one(struct selecting *s, int64_t deadline_ns)
 {
     struct chan_select *sel = s->sel;
     struct patience patience = {PATIENCE_NS, false};
+    struct turn turn = {-1, TURN_NS, CHAN_FOREVER};
+    enum occasion occasion = NOTHING_NEW;
     for (int slept = 0;;) {
         uint32_t bell = chan__waitset_bell(&sel->waitset);
         prepare(sel);
-        int result = try_all(s);
-        if (result == -EAGAIN)
-            result = end_of_patience(s, slept, deadline_ns);
+        int result = attempt(s, occasion);
+        if (result == -EAGAIN && !is_prepared(sel)) {
+            note_what_rang(sel);
+            occasion = NOTHING_NEW;
+            continue;
+        }
+        if (result == -EAGAIN && (result = end_of_patience(sel, slept, deadline_ns)) != -EAGAIN)
+            result = give_up(s, result);
         if (result != -EAGAIN) {
             pass_on_wake_ups(sel, s->out && !s->out->result ? s->index : -1);
             return result;
         }
         forget_what_rang(sel);
-        patience.alone = has_no_keeper(sel);
-        int64_t end = patience_end(&patience, chan_now(), deadline_ns);
-        slept = sleep_once(sel, bell, end);
-        note_what_rang(sel);
-        bool timer_is_due = slept == -ETIMEDOUT && chan_now() < end;
-        if (!timer_is_due && patience_is_over(&patience, slept == -ETIMEDOUT && end != deadline_ns))
-            heal_all(sel);
+        begin_turn(&turn, sel, chan_now());
+        slept = sleep_patiently(sel, bell, &patience, turn.end_ns, deadline_ns);
+        occasion = occasion_of(slept, &turn);
     }
 }
 
@@ -302,7 +420,9 @@ static int select_until(struct chan_select *sel, struct chan_selected *out, int6
         for (uint32_t i = 0; i < sel->count; i++)
             if (is_endpoint(&sel->arms[i]))
                 show_waiting(&sel->arms[i]);
+        chan__showing_join(sel);
         result = wait_for_one(&s, deadline_ns);
+        chan__showing_leave(sel);
         for (uint32_t i = 0; i < sel->count; i++)
             if (is_endpoint(&sel->arms[i]))
                 show_going_on(&sel->arms[i]);

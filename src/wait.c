@@ -122,8 +122,7 @@ atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for)
     }
 }
 
-/* Whoever shows an offer or a demand sleeps on a bell of its own: it is for nobody else. */
-static atomic_u32 *sleeps_on(const struct handle *h, uint32_t waits_for)
+atomic_u32 *chan__sleeps_on(const struct handle *h, uint32_t waits_for)
 {
     return h->endpoint.party.shown ? &h->endpoint.party.record->own.match.bell : chan__event_of(h, waits_for);
 }
@@ -137,7 +136,7 @@ static int sleep_once(struct handle *h, uint32_t waits_for, uint32_t key, int64_
     if (now >= deadline_ns)
         return -ETIMEDOUT;
     int64_t end = patience_end(patience, now, deadline_ns);
-    int result = chan__event_wait(sleeps_on(h, waits_for), key, end);
+    int result = chan__event_wait(chan__sleeps_on(h, waits_for), key, end);
     chan__count_sleep(h->endpoint.party.record, waits_for, (uint64_t)(chan_now() - now));
     if (patience_is_over(patience, result == -ETIMEDOUT && end != deadline_ns))
         (void)chan__heal(h->chan);
@@ -163,7 +162,7 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
     bool interrupted = false;
     struct patience patience = {PATIENCE_NS, false};
     for (;;) {
-        atomic_u32 *event = sleeps_on(h, waits_for);
+        atomic_u32 *event = chan__sleeps_on(h, waits_for);
         uint32_t key = chan__event_prepare(event);
         result = attempt(operation);
         if (result == -EAGAIN && is_cancelled(h))
@@ -172,7 +171,7 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
             result = -EINTR;
         if (result != -EAGAIN)
             break;
-        if (event != sleeps_on(h, waits_for))
+        if (event != chan__sleeps_on(h, waits_for))
             continue; /* the attempt has shown something, or withdrawn it */
         result = sleep_once(h, waits_for, key, deadline_ns, &patience);
         interrupted = result == -EINTR;
@@ -182,7 +181,7 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
     store_release(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
     /* This may have been the one sleeper woken for a message that it cannot take: somebody else may. */
     if (result == -EMSGSIZE || result == -ENOBUFS)
-        chan__event_notify(sleeps_on(h, waits_for), 1);
+        chan__event_notify(chan__sleeps_on(h, waits_for), 1);
     return result;
 }
 

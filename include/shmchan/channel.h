@@ -33,8 +33,8 @@ struct chan;
  * same time, either. It is always empty and full: capacity, len and available are 0. A message that is larger than
  * the waiting receiver's buffer is not given to it; that receive ends with -EMSGSIZE once the sender waits, too. A
  * receiver killed before it has copied the message, or with a view of it, leaves it to another receiver, as in a
- * queue. Batches are sent one message after the other. Select meets those that wait in calls, not other selects.
- * Each match asks the kernel once whether the peer lives. */
+ * queue. Batches are sent one message after the other. Selects meet each other, too: see select.h. Each match asks
+ * the kernel once whether the peer lives. */
 
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u

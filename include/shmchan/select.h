@@ -6,6 +6,11 @@
  * An operation is ready if it would not block, and that includes failing: on a closed channel it is ready, and
  * stays so until it is removed or disabled.
  *
+ * On rendezvous channels a select that waits is met by calls and by other selects, of other threads and processes, but
+ * never by itself. With operations on several rendezvous channels it shows what it waits for on one of them at a time:
+ * where another select waits, or somebody in chan_ready(), if there is any. So a try_ form may find it waiting on one
+ * and not on the others; calls and selects that wait always meet it.
+ *
  * A select belongs to one thread at a time, like the handles in it, which must outlive it or be removed first.
  * After fork() the child's use of it is -ECHILD. */
 #ifndef SHMCHAN_SELECT_H
@@ -32,7 +37,8 @@ CHAN_API void chan_select_close(struct chan_select *sel);
  * same handle may stand in several operations. -ENOMEM; -EINVAL. Since 0.1.
  *
  * recv: the message is selected as a view. send: `data` is read, and sent, if and when the operation is
- * selected; until then it stays the caller's, and may change. timer: its message. fd: `events` as of poll(2). */
+ * selected; until then it stays the caller's, and may change, but during a call that waits on a rendezvous channel.
+ * timer: its message. fd: `events` as of poll(2). */
 CHAN_API CHAN_MUST_USE int chan_select_recv(struct chan_select *sel, struct chan_receiver *rx);
 CHAN_API CHAN_MUST_USE int chan_select_send(struct chan_select *sel, struct chan_sender *tx, const void *data,
                                             size_t size);

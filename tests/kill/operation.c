@@ -226,6 +226,24 @@ static int run_view_release(struct actor *a)
     return result ? result : run_release(a);
 }
 
+/* Taken back is also that it was looked at. */
+static int run_give_back(struct actor *a)
+{
+    a->journal->viewed = 0;
+    return chan_give_back(a->rx, &a->view);
+}
+
+/* Nothing is running that it could cancel: the next call that would wait does not. */
+static int run_cancel_sender(struct actor *a)
+{
+    return chan_cancel_sender(a->tx);
+}
+
+static int run_cancel_receiver(struct actor *a)
+{
+    return chan_cancel_receiver(a->rx);
+}
+
 static int run_write(struct actor *a)
 {
     ssize_t written = chan_write(a->tx, a->journal->buffer[0], a->journal->sizes[0]);
@@ -351,6 +369,35 @@ static int run_prepare_adopt_receiver(struct actor *a)
     return result ? result : chan_adopt_receiver(a->rx);
 }
 
+/* An endpoint that is prepared, and handed over by its address; here to the same process. */
+static int run_hand_over_sender(struct actor *a)
+{
+    struct chan_address address;
+    struct chan_sender *prepared;
+    int result = chan_prepare_sender(a->ch, CHAN_NO_SPIN, &prepared);
+    if (result)
+        return result;
+    result = chan_address_of_sender(prepared, &address);
+    if (!result)
+        result = chan_attach_sender_at(&address, CHAN_NO_KEEPER, CHAN_NO_SPIN, &a->tx);
+    chan_close_sender(prepared);
+    return result;
+}
+
+static int run_hand_over_receiver(struct actor *a)
+{
+    struct chan_address address;
+    struct chan_receiver *prepared;
+    int result = chan_prepare_receiver(a->ch, CHAN_NO_SPIN, &prepared);
+    if (result)
+        return result;
+    result = chan_address_of_receiver(prepared, &address);
+    if (!result)
+        result = chan_attach_receiver_at(&address, CHAN_NO_KEEPER, CHAN_NO_SPIN, &a->rx);
+    chan_close_receiver(prepared);
+    return result;
+}
+
 static int run_close_sender(struct actor *a)
 {
     chan_close_sender(a->tx);
@@ -457,6 +504,9 @@ const struct operation operations[] = {
     {.name = "recv_view", .role = RX, .needs = 1, .run = run_recv_view},
     {.name = "view+release", .role = RX, .takes = 1, .needs = 1, .run = run_view_release},
     {.name = "release", .role = RX, .takes = 1, .needs = 1, .prepare = prepare_view, .run = run_release},
+    {.name = "give back", .role = RX, .needs = 1, .prepare = prepare_view, .run = run_give_back},
+    {.name = "cancel sender", .role = TX, .run = run_cancel_sender},
+    {.name = "cancel receiver", .role = RX, .run = run_cancel_receiver},
     /* The buffer has room for some of those that come meanwhile. */
     {.name = "read", .role = RX, .takes = 2 * BATCH, .needs = 1, .run = run_read},
     {.name = "read_part", .role = RX, .needs = 1, .run = run_read_part},
@@ -477,6 +527,12 @@ const struct operation operations[] = {
     {.name = "close weak sender", .role = TX, .weak = true, .prepare = prepare_weak, .run = run_close_weak},
     {.name = "prepare+adopt sender", .role = TX, .attaches = true, .run = run_prepare_adopt_sender},
     {.name = "prepare+adopt receiver", .role = RX, .attaches = true, .run = run_prepare_adopt_receiver},
+    {.name = "hand over sender", .role = TX, .attaches = true, .clones = true, .run = run_hand_over_sender},
+    {.name = "hand over receiver",
+     .role = RX,
+     .attaches = true,
+     .clones = true,
+     .run = run_hand_over_receiver},
     {.name = "close sender", .role = TX, .leaves = true, .run = run_close_sender},
     {.name = "close sender, loan",
      .role = TX,

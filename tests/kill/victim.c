@@ -133,6 +133,51 @@ bool victim_step(struct victim *victim)
     return victim->state == VICTIM_RUNNING;
 }
 
+/* 'S' asleep, 't' standing still for its tracer, ... */
+static char process_state(pid_t pid)
+{
+    char path[40], state = '?';
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "r");
+    if (file && fscanf(file, "%*d %*s %c", &state) != 1)
+        state = '?';
+    if (file)
+        fclose(file);
+    return state;
+}
+
+void victim_fall_asleep(struct victim *victim)
+{
+    const struct timespec pause = {.tv_nsec = 20000};
+    if (ptrace(PTRACE_SINGLESTEP, victim->pid, NULL, NULL))
+        die("PTRACE_SINGLESTEP");
+    for (char state = '?'; state != 'S' && state != 't'; state = process_state(victim->pid))
+        nanosleep(&pause, NULL);
+    victim->state = VICTIM_BLOCKED;
+}
+
+bool victim_wakes(struct victim *victim, int deadline_ms)
+{
+    const struct timespec pause = {.tv_nsec = 20000};
+    for (int rounds = 0; rounds < deadline_ms * 20; rounds++) {
+        int status;
+        pid_t pid = waitpid(victim->pid, &status, WNOHANG);
+        if (pid < 0)
+            die("waitpid");
+        if (pid && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP) {
+            victim->state = VICTIM_RUNNING;
+            victim->steps++;
+            return true;
+        }
+        if (pid) {
+            note_end(victim, status);
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 static void set_debug_register(const struct victim *victim, size_t number, uint64_t value)
 {
     size_t at = offsetof(struct user, u_debugreg) + number * sizeof(long);

@@ -42,6 +42,13 @@ void victim_leave(int *phase);
 /* One instruction (a system call counts as one). False if it is not VICTIM_RUNNING any more. */
 bool victim_step(struct victim *victim);
 
+/* Its next instruction is a system call that is going to block: begin it, and return once it sleeps there. Then
+ * victim_wakes() is next, or victim_kill(). */
+void victim_fall_asleep(struct victim *victim);
+
+/* The same instruction has come to its end; false: not within `deadline_ms`. */
+bool victim_wakes(struct victim *victim, int deadline_ms);
+
 /* True if the next instruction is a system call, and its number. */
 bool victim_at_system_call(const struct victim *victim, long *number);
 

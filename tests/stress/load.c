@@ -228,3 +228,9 @@ uint64_t load_messages(uint64_t otherwise)
     const char *text = getenv("SHMCHAN_STRESS_MESSAGES");
     return text ? strtoull(text, NULL, 10) : otherwise;
 }
+
+int load_rounds(int otherwise)
+{
+    const char *text = getenv("SHMCHAN_SELECT_ROUNDS");
+    return text ? atoi(text) : otherwise;
+}

@@ -33,4 +33,7 @@ uint64_t load_recv(const struct load *load, struct chan_receiver *rx);
 /* SHMCHAN_STRESS_MESSAGES, or what is given. */
 uint64_t load_messages(uint64_t otherwise);
 
+/* SHMCHAN_SELECT_ROUNDS, or what is given. */
+int load_rounds(int otherwise);
+
 #endif

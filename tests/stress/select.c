@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Select against peers that steal, close and sleep at the same moment. */
+/* Select against peers that steal, close and sleep at the same moment. SHMCHAN_SELECT_ROUNDS=100000 for a long run. */
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -8,12 +8,13 @@
 
 #include "child.h"
 #include "expect.h"
+#include "load.h"
 #include "suite.h"
 
 #define MS INT64_C(1000000)
 
-#define STEALS 100000
-#define CLOSINGS 1000
+#define STEALS load_rounds(100000)
+#define CLOSINGS load_rounds(1000)
 
 /* A queue of this process and a child's; each opens its own side. */
 struct line {
@@ -74,7 +75,7 @@ static int64_t put_there_and_steal_here(void *argument)
     (void)argument;
     struct line first = open_line("first", true, true), second = open_line("second", true, true);
     struct line start = open_line("start", false, true), done = open_line("done", true, false);
-    for (int round = 0; round < STEALS; round++) {
+    for (int round = 0, rounds = STEALS; round < rounds; round++) {
         await(&start);
         signal_to(&second);
         drain(&first);
@@ -101,7 +102,7 @@ static void test_select_never_says_that_none_is_ready_while_one_always_is(void)
     expect_number(chan_select_recv(sel, first.rx), 0);
     expect_number(chan_select_recv(sel, second.rx), 1);
     child_spawn(&child, put_there_and_steal_here, NULL);
-    for (int round = 0; round < STEALS; round++) {
+    for (int round = 0, rounds = STEALS; round < rounds; round++) {
         signal_to(&first);
         signal_to(&start);
         expect_result(round % 2 ? chan_try_select(sel, &selected) : chan_select_timeout(sel, &selected, 0),
@@ -120,19 +121,19 @@ static void test_select_never_says_that_none_is_ready_while_one_always_is(void)
     close_line(&done);
 }
 
-static void names_of_round(int round, char first[16], char second[16])
+static void names_of_round(int round, char first[24], char second[24])
 {
-    snprintf(first, 16, "first%d", round);
-    snprintf(second, 16, "second%d", round);
+    snprintf(first, 24, "first%d", round);
+    snprintf(second, 24, "second%d", round);
 }
 
 /* Closes one channel before it takes the message in the other. */
 static int64_t close_there_and_steal_here(void *argument)
 {
     (void)argument;
-    char one[16], other[16];
+    char one[24], other[24];
     struct line start = open_line("start", false, true), done = open_line("done", true, false);
-    for (int round = 0; round < CLOSINGS; round++) {
+    for (int round = 0, rounds = CLOSINGS; round < rounds; round++) {
         names_of_round(round, one, other);
         await(&start);
         struct line first = open_line(one, true, true), second = open_line(other, true, false);
@@ -152,13 +153,13 @@ static int64_t close_there_and_steal_here(void *argument)
 
 static void test_a_channel_just_closed_is_ready_when_the_other_ones_message_is_stolen(void)
 {
-    char one[16], other[16];
+    char one[24], other[24];
     create("start", 1);
     create("done", 1);
     struct line start = open_line("start", true, false), done = open_line("done", false, true);
     struct child child;
     child_spawn(&child, close_there_and_steal_here, NULL);
-    for (int round = 0; round < CLOSINGS; round++) {
+    for (int round = 0, rounds = CLOSINGS; round < rounds; round++) {
         struct chan_select *sel;
         struct chan_selected selected;
         names_of_round(round, one, other);
@@ -296,8 +297,8 @@ static void test_a_wake_up_for_what_a_selector_does_not_take_is_passed_on(void)
 int main(int argc, char **argv)
 {
     static const struct plain_case cases[] = {
-        PLAIN(test_select_never_says_that_none_is_ready_while_one_always_is, 120),
-        PLAIN(test_a_channel_just_closed_is_ready_when_the_other_ones_message_is_stolen, 120),
+        PLAIN(test_select_never_says_that_none_is_ready_while_one_always_is, 300),
+        PLAIN(test_a_channel_just_closed_is_ready_when_the_other_ones_message_is_stolen, 3600),
         PLAIN(test_a_wake_up_for_what_a_selector_does_not_take_is_passed_on, 60),
     };
     return suite_run_plain("stress_select", cases, sizeof cases / sizeof *cases, argc, argv);
