@@ -83,6 +83,15 @@ int chan_select_send(struct chan_select *sel, struct chan_sender *tx, const void
                &(struct arm){.operation = SEND, .handle = &tx->handle, .tx = tx, .data = data, .size = size});
 }
 
+int chan_select_permit(struct chan_select *sel, struct chan_sender *tx)
+{
+    if (!sel || !tx)
+        return -EINVAL;
+    if (tx->handle.chan->segment.g.order != CHAN_FAIR)
+        return -EOPNOTSUPP;
+    return add(sel, &(struct arm){.operation = PERMIT, .handle = &tx->handle, .tx = tx});
+}
+
 int chan_select_timer(struct chan_select *sel, struct chan_timer *timer)
 {
     if (!sel || !timer)

@@ -6,12 +6,12 @@
 #include "src/kind.h"
 #include "src/waitset.h"
 
-enum operation { REMOVED, RECV, SEND, TIMER, DESCRIPTOR };
+enum operation { REMOVED, RECV, SEND, PERMIT, TIMER, DESCRIPTOR };
 
 struct arm {
     enum operation operation;
     bool disabled;
-    struct handle *handle; /* RECV, SEND: of the endpoint */
+    struct handle *handle; /* RECV, SEND, PERMIT: of the endpoint */
     struct chan_receiver *rx;
     struct chan_sender *tx;
     const void *data;

@@ -29,6 +29,9 @@ static int try_arm(struct arm *arm, struct chan_selected *out)
     case SEND:
         result = chan_try_send(arm->tx, arm->data, arm->size);
         break;
+    case PERMIT:
+        result = chan_permit_try_reserve(arm->tx, 1);
+        break;
     case TIMER:
         result = chan_timer_try_recv(arm->timer, &out->due_ns);
         break;
@@ -68,6 +71,7 @@ static int look_at_arm(struct arm *arm)
     switch (arm->operation) {
     case RECV:
     case SEND:
+    case PERMIT:
         return look_at_endpoint(arm);
     case TIMER:
         return chan_timer_due(arm->timer) <= chan_now() ? 0 : -EAGAIN;
@@ -194,7 +198,7 @@ static int attempt(struct selecting *s, enum occasion occasion)
 
 static uint32_t waits_for(const struct arm *arm)
 {
-    return arm->operation == SEND ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE;
+    return arm->operation == RECV ? CHAN_WAITS_FOR_MESSAGE : CHAN_WAITS_FOR_SPACE;
 }
 
 static atomic_u32 *event_of(const struct arm *arm)

@@ -45,6 +45,12 @@ CHAN_API CHAN_MUST_USE int chan_select_send(struct chan_select *sel, struct chan
 CHAN_API CHAN_MUST_USE int chan_select_timer(struct chan_select *sel, struct chan_timer *timer);
 CHAN_API CHAN_MUST_USE int chan_select_fd(struct chan_select *sel, int fd, short events);
 
+/* A permit of a fair queue's sender (permit.h): selected, it has one more, to be used by chan_permit_send(), once there is a
+ * message, or given back by chan_permit_release(); its death gives it back, too. Returns and errors as above;
+ * -EOPNOTSUPP: no fair queue. Of other channels no place can be kept without a message: see chan_ready(), and
+ * chan_reserve() for the memory. Since 0.1. */
+CHAN_API CHAN_MUST_USE int chan_select_permit(struct chan_select *sel, struct chan_sender *tx);
+
 /* Another message for a send. -EINVAL: there is no such send. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_select_set_message(struct chan_select *sel, int index, const void *data,
                                                    size_t size);

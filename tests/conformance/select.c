@@ -502,6 +502,64 @@ static void test_what_a_killed_selector_had_selected_goes_to_another(void)
     scene_close(&s);
 }
 
+static int64_t select_a_permit_and_be_killed(void *argument)
+{
+    struct chan *ch;
+    struct chan_sender *tx;
+    struct chan_select *sel;
+    struct chan_selected selected;
+    (void)argument;
+    open_sender(9, &ch, &tx);
+    expect_result(chan_select_create(0, &sel), 0);
+    expect_number(chan_select_permit(sel, tx), 0);
+    expect_result(chan_select_timeout(sel, &selected, SOON), 0);
+    expect_number(chan_permits(tx), 1);
+    raise(SIGKILL);
+    return 0;
+}
+
+/* The place first, then the message, or none. */
+static void test_a_selected_permit_is_used_given_back_or_freed_by_death(void)
+{
+    struct scene s = scene_open(1, 0);
+    struct chan_options options = CHAN_OPTIONS_INIT;
+    struct chan *ch;
+    struct chan_sender *tx;
+    struct chan_receiver *rx;
+    struct chan_selected selected;
+    struct child child;
+    options.messages = 1;
+    options.message_size = 8;
+    options.order = CHAN_FAIR;
+    expect_result(chan_create("c9", &options, &ch), 0);
+    expect_result(chan_attach_sender(ch, 0, &tx), 0);
+    expect_result(chan_attach_receiver(ch, 0, &rx), 0);
+    expect_result(chan_select_permit(s.sel, s.tx[0]), -EOPNOTSUPP);
+    expect_number(chan_select_permit(s.sel, tx), 0);
+    expect_result(chan_select(s.sel, &selected), 0);
+    expect_result(selected.result, 0);
+    expect_number(chan_permits(tx), 1);
+    expect_result(chan_try_select(s.sel, &selected), -EAGAIN);
+    expect_result(chan_permit_send(tx, "x", 1), 0);
+    expect_result(chan_select_timeout(s.sel, &selected, 2 * MS), -ETIMEDOUT);
+    char byte;
+    expect_result(chan_recv(rx, &byte, sizeof byte, NULL), 0);
+    expect_result(chan_select(s.sel, &selected), 0);
+    expect_result(chan_permit_release(tx, 1), 0);
+    child_spawn(&child, select_a_permit_and_be_killed, NULL);
+    child_wait_zombie(child.pid);
+    expect_result(chan_select_timeout(s.sel, &selected, SOON), 0);
+    expect_number(chan_permits(tx), 1);
+    expect_result(chan_shutdown(ch), 0);
+    expect_result(chan_select(s.sel, &selected), 0);
+    expect_result(selected.result, -EPIPE);
+    child_reap(&child);
+    chan_close_sender(tx);
+    chan_close_receiver(rx);
+    chan_close(ch);
+    scene_close(&s);
+}
+
 static void *cancel_later(void *sel)
 {
     usleep(30000);
@@ -584,6 +642,7 @@ int main(int argc, char **argv)
         PLAIN(test_descriptors_are_operations, 20),
         PLAIN(test_a_message_given_back_comes_again_as_if_for_the_first_time, 20),
         PLAIN(test_what_a_killed_selector_had_selected_goes_to_another, 20),
+        PLAIN(test_a_selected_permit_is_used_given_back_or_freed_by_death, 20),
         PLAIN(test_a_select_can_be_cancelled, 20),
         PLAIN(test_a_child_cannot_use_an_inherited_select, 20),
         PLAIN(test_misuse_is_refused, 20),

@@ -43,13 +43,19 @@ struct arm {
     uint32_t kind;
     bool sends;
     bool sleeper; /* another process sleeps in a call that waits for the same */
+    bool permit;  /* of a fair queue: the place first, then the message */
 };
 
 static const struct arm arms[] = {
-    {"queue recv", CHAN_QUEUE, false, false},          {"queue recv, sleeper", CHAN_QUEUE, false, true},
-    {"queue send", CHAN_QUEUE, true, false},           {"rendezvous recv", CHAN_RENDEZVOUS, false, false},
-    {"rendezvous send", CHAN_RENDEZVOUS, true, false}, {"call recv", CHAN_CALL, false, false},
-    {"broadcast recv", CHAN_BROADCAST, false, false},  {"watch recv", CHAN_WATCH, false, false},
+    {.name = "queue recv", .kind = CHAN_QUEUE},
+    {.name = "queue recv, sleeper", .kind = CHAN_QUEUE, .sleeper = true},
+    {.name = "queue send", .kind = CHAN_QUEUE, .sends = true},
+    {.name = "permit", .kind = CHAN_QUEUE, .sends = true, .permit = true},
+    {.name = "rendezvous recv", .kind = CHAN_RENDEZVOUS},
+    {.name = "rendezvous send", .kind = CHAN_RENDEZVOUS, .sends = true},
+    {.name = "call recv", .kind = CHAN_CALL},
+    {.name = "broadcast recv", .kind = CHAN_BROADCAST},
+    {.name = "watch recv", .kind = CHAN_WATCH},
 };
 
 /* What the victim writes down, in memory that outlives it. */
@@ -58,7 +64,7 @@ struct notes {
     int result;
     int selected;       /* 1 + the index, once chan_select() has returned */
     uint32_t received;  /* by it */
-    int releases;       /* 1: chan_release() is called; 2: has returned */
+    int releases;       /* 1: chan_release(), or chan_permit_send(), is called; 2: has returned */
     atomic_uint woken;  /* what the sleeper got; 0: sleeps on */
     atomic_bool sleeps; /* it is about to */
 };
@@ -101,14 +107,33 @@ static int send_id(struct chan_sender *tx, uint32_t id)
 
 /* ---- the victim ---- */
 
-static int select_and_release(struct stage *s, struct chan_select *sel, struct chan_receiver *own,
-                              struct chan_receiver *aside)
+static int add_arm(const struct arm *arm, struct chan_select *sel, struct chan_sender *tx,
+                   struct chan_receiver *rx, const uint32_t *message)
+{
+    if (arm->permit)
+        return chan_select_permit(sel, tx);
+    return arm->sends ? chan_select_send(sel, tx, message, sizeof *message) : chan_select_recv(sel, rx);
+}
+
+static int use_permit(struct stage *s, struct chan_sender *tx)
+{
+    const uint32_t message = OF_VICTIM;
+    s->notes->releases = 1;
+    int result = chan_permit_send(tx, &message, sizeof message);
+    s->notes->releases = 2;
+    return result;
+}
+
+static int select_and_complete(struct stage *s, struct chan_select *sel, struct chan_sender *tx,
+                               struct chan_receiver *own, struct chan_receiver *aside)
 {
     struct chan_selected selected;
     int result = chan_select(sel, &selected);
     if (result || selected.result)
         return result ? result : selected.result;
     s->notes->selected = 1 + selected.index;
+    if (selected.index == 0 && s->arm->permit)
+        return use_permit(s, tx);
     if (!selected.view.hold)
         return 0;
     memcpy(&s->notes->received, selected.view.data, sizeof s->notes->received);
@@ -135,20 +160,19 @@ static void be_victim(void *argument)
     if (!result)
         result = chan_timer_after(INT64_C(3600000000000), &never);
     if (!result)
-        result =
-            s->arm->sends ? chan_select_send(sel, tx, &message, sizeof message) : chan_select_recv(sel, rx);
+        result = add_arm(s->arm, sel, tx, rx, &message);
     if (!result && (chan_select_recv(sel, aside) != 1 || chan_select_timer(sel, never) != 2))
         result = -ENOMEM;
     s->notes->result = result;
     victim_enter(&s->notes->phase);
     if (!result)
-        s->notes->result = select_and_release(s, sel, rx, aside);
+        s->notes->result = select_and_complete(s, sel, tx, rx, aside);
     victim_leave(&s->notes->phase);
 }
 
 /* ---- the survivors ---- */
 
-static void create(struct stage *s, uint32_t kind, struct chan **ch)
+static void create(struct stage *s, uint32_t kind, uint32_t order, struct chan **ch)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
     options.kind = kind;
@@ -157,6 +181,7 @@ static void create(struct stage *s, uint32_t kind, struct chan **ch)
     options.endpoints = ENDPOINTS;
     options.holds = 2;
     options.lifetime = CHAN_DURABLE;
+    options.order = order;
     options.flags = CHAN_NO_KEEPER;
     must(s, "create", chan_create_anonymous(&options, ch));
 }
@@ -168,8 +193,8 @@ static void stage_open(struct stage *s)
     s->is_there = false;
     s->sleeper = 0;
     s->sleeper_booked = false;
-    create(s, s->arm->kind, &s->ch);
-    create(s, CHAN_QUEUE, &s->aside);
+    create(s, s->arm->kind, s->arm->permit ? CHAN_FAIR : CHAN_BARGING, &s->ch);
+    create(s, CHAN_QUEUE, CHAN_BARGING, &s->aside);
     must(s, "attach", chan_attach_sender(s->ch, 0, &s->tx));
     must(s, "attach", chan_attach_receiver(s->ch, 0, &s->rx));
     must(s, "attach", chan_attach_sender(s->aside, 0, &s->aside_tx));
@@ -297,7 +322,8 @@ static void check_messages(struct stage *s, bool completed)
 {
     bool selected = s->notes->selected == 1;
     if (s->arm->sends) {
-        if (selected && s->got[OF_VICTIM] != 1)
+        bool surely = selected && (!s->arm->permit || s->notes->releases == 2);
+        if (surely && s->got[OF_VICTIM] != 1)
             fail(s, "what was sent is lost");
         if (completed && !selected && s->got[OF_VICTIM])
             fail(s, "sent, and not selected");
