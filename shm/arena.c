@@ -44,14 +44,14 @@ static uint64_t find_run(const struct segment *s, uint64_t from, uint64_t to, ui
     return UINT64_MAX;
 }
 
-static int claim_between(const struct segment *s, struct seg_block *block, uint32_t number, uint64_t from,
-                         uint64_t to, uint32_t count)
+int chan__arena_claim_between(const struct segment *s, uint32_t block, uint64_t from, uint64_t to,
+                              uint64_t count)
 {
     for (;;) {
         uint64_t first = find_run(s, from, to, count);
         if (first == UINT64_MAX)
             return -EAGAIN;
-        uint32_t claimed = claim_run(s, block, number, (uint32_t)first, count);
+        uint32_t claimed = claim_run(s, seg_block(s, block), block, (uint32_t)first, (uint32_t)count);
         if (claimed == count)
             return 0;
         from = first + claimed + 1; /* behind the unit that somebody was faster to take: always forwards */
@@ -59,13 +59,12 @@ static int claim_between(const struct segment *s, struct seg_block *block, uint3
 }
 
 /* What was freed last is still in a cache, so it is the first to be used again; a run of the same size fits. */
-static bool claim_freed(const struct segment *s, struct seg_block *block, uint32_t number, uint64_t first,
-                        uint64_t end, uint32_t count)
+static bool claim_freed(const struct segment *s, uint32_t block, uint64_t first, uint64_t end, uint32_t count)
 {
     uint64_t unit = load_relaxed(&seg_hot(s)->freed_unit);
     return unit >= first && unit < end && end - unit >= count &&
            find_run(s, unit, unit + count, count) == unit &&
-           claim_run(s, block, number, (uint32_t)unit, count) == count;
+           claim_run(s, seg_block(s, block), block, (uint32_t)unit, count) == count;
 }
 
 /* Among the units [first, end). */
@@ -74,15 +73,14 @@ static int claim(const struct segment *s, uint32_t block, uint64_t bytes, uint32
 {
     const struct geometry *g = &s->g;
     uint32_t count = (uint32_t)((bytes + g->unit_bytes - 1) / g->unit_bytes);
-    struct seg_block *b = seg_block(s, block);
-    if (claim_freed(s, b, block, first, end, count))
+    if (claim_freed(s, block, first, end, count))
         return 0;
     uint64_t from = *hint < first || *hint >= end ? first : *hint;
-    int result = claim_between(s, b, block, from, end, count);
+    int result = chan__arena_claim_between(s, block, from, end, count);
     if (result && from != first)
-        result = claim_between(s, b, block, first, end, count);
+        result = chan__arena_claim_between(s, block, first, end, count);
     if (!result)
-        *hint = load_relaxed(&b->extent_first) + count;
+        *hint = load_relaxed(&seg_block(s, block)->extent_first) + count;
     return result;
 }
 

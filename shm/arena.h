@@ -16,6 +16,10 @@ int chan__arena_claim(const struct segment *s, uint32_t block, uint64_t bytes, u
 /* The same among the units for answers. */
 int chan__arena_claim_answer(const struct segment *s, uint32_t block, uint64_t bytes, uint32_t *hint);
 
+/* `count` units in a row, all within [from, to). */
+int chan__arena_claim_between(const struct segment *s, uint32_t block, uint64_t from, uint64_t to,
+                              uint64_t count);
+
 /* Free the extent of a block of the caller's own. True if there was one. */
 bool chan__arena_free(const struct segment *s, uint32_t block);
 

@@ -21,7 +21,8 @@
  *              sequentially consistent: of two that show and then look, one sees the other
  *   SELECTS    chan__match_select() stores the select's number, then rings, and looks for others' numbers, or for
  *              what they show; all sequentially consistent: of two selects that begin to wait, one sees the other
- *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it
+ *   UNIT       chan__arena_reclaim() frees a unit      -> the claimer's CAS: the last reader is done with it, and
+ *              the bits of its step are those that the last owner left (steps.h)
  *   TICKET     chan__admission_claim() shows a claim, -> whoever draws a later one sees the claim
  *              then a ticket is drawn for it
  *   ENDING     grant() secures places, then looks whether the channel is shut down; a receiver sees that it is,
@@ -64,6 +65,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "locks in shared memory would not su
 #define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
 #define store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define fetch_or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+#define fetch_and_seq_cst(p, v) atomic_fetch_and_explicit((p), (v), memory_order_seq_cst)
 
 /* For what no single operation can order: bytes read while they may be overwritten, and a look at many words. */
 #define fence_acquire() atomic_thread_fence(memory_order_acquire)

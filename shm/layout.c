@@ -23,6 +23,17 @@
 #define UNIT_MAX (1u << 20)
 #define UNITS_OF_LARGEST 64u
 
+/* Growable queues keep all but the smallest messages in units, since blocks are not given back. Those that would fit
+ * into a block elsewhere take one unit each, of a power of two from this size on, so that their memory is not scattered.
+ */
+#define SMALL_UNIT 64u
+
+/* A step has as many units at least, and a page. There are at most so many steps, and one more for each endpoint, which
+ * it may be giving back. */
+#define STEP_UNITS_MIN 64u
+#define STEP_BYTES_MIN 4096u
+#define STEPS_MAX 1024u
+
 static uint64_t round_up(uint64_t value, uint64_t to)
 {
     return (value + to - 1) / to * to;
@@ -36,6 +47,12 @@ static unsigned bits_for(uint64_t count)
     return bits;
 }
 
+/* Words of 64 bits. */
+static uint64_t bit_words(uint64_t bits)
+{
+    return (bits + 63) / 64;
+}
+
 static bool kind_in_range(const struct geometry *g)
 {
     if (g->kind != CHAN_BROADCAST && g->overflow != CHAN_LAG)
@@ -43,6 +60,7 @@ static bool kind_in_range(const struct geometry *g)
     switch (g->kind) {
     case CHAN_QUEUE:
     case CHAN_RENDEZVOUS:
+    case CHAN_GROWABLE:
         return true;
     case CHAN_BROADCAST:
         return g->overflow <= CHAN_BLOCK && !g->max_deliveries;
@@ -66,18 +84,36 @@ static bool in_range(const struct geometry *g)
            g->payload_bytes <= TOTAL_MAX && g->order <= (g->kind == CHAN_QUEUE ? CHAN_FAIR : CHAN_BARGING);
 }
 
-uint64_t chan__unit_bytes(uint64_t message_size)
+static bool is_growable(const struct geometry *g)
+{
+    return g->kind == CHAN_GROWABLE;
+}
+
+uint64_t chan__unit_bytes(uint32_t kind, uint64_t message_size)
 {
     uint64_t unit = UNIT_MIN;
+    if (kind == CHAN_GROWABLE && message_size <= INLINE_MAX)
+        for (unit = SMALL_UNIT; unit < message_size;)
+            unit *= 2;
     while (unit < UNIT_MAX && unit * UNITS_OF_LARGEST < message_size)
         unit *= 2;
     return unit;
 }
 
+/* All units in steps, and those that endpoints may have in hand while they give memory back. */
+static void steps_complete(struct geometry *g)
+{
+    g->step_units = STEP_UNITS_MIN;
+    while (g->step_units * g->unit_bytes < STEP_BYTES_MIN || g->step_units * STEPS_MAX < g->units)
+        g->step_units *= 2;
+    g->steps = (g->units + g->step_units - 1) / g->step_units + g->endpoints;
+    g->units = g->sent_units = g->steps * g->step_units;
+}
+
 static int payload_complete(struct geometry *g)
 {
-    g->unit_bytes = chan__unit_bytes(g->message_size);
-    g->units = g->sent_units = 0;
+    g->unit_bytes = chan__unit_bytes(g->kind, g->message_size);
+    g->units = g->sent_units = g->step_units = g->steps = 0;
     if (g->message_size <= g->inline_size)
         return 0;
     if (g->payload_bytes < g->message_size)
@@ -88,6 +124,8 @@ static int payload_complete(struct geometry *g)
      * them takes. */
     if (g->kind == CHAN_CALL)
         g->units *= 2;
+    if (is_growable(g))
+        steps_complete(g);
     return g->units <= UINT32_MAX ? 0 : -EFBIG;
 }
 
@@ -96,6 +134,8 @@ int chan__geometry_complete(struct geometry *g)
     if (!in_range(g))
         return -EINVAL;
     uint64_t inline_wanted = g->message_size <= INLINE_MAX ? g->message_size : SMALL_INLINE;
+    if (is_growable(g))
+        inline_wanted = 0; /* what is left of the header's cache line */
     uint64_t trailer = g->kind == CHAN_CALL ? sizeof(struct seg_request) : 0;
     g->block_bytes = round_up(BLOCK_HEADER_BYTES + inline_wanted + trailer, 64);
     g->inline_size = g->block_bytes - BLOCK_HEADER_BYTES - trailer;
@@ -113,8 +153,11 @@ int chan__geometry_complete(struct geometry *g)
     g->cells_at = g->records_at + g->endpoints * g->record_bytes;
     g->blocks_at = g->cells_at + round_up(g->messages * 8, SEG_LINE);
     g->units_at = g->blocks_at + round_up(g->blocks * g->block_bytes, SEG_LINE);
-    g->arena_at = round_up(g->units_at + g->units * 8, 4096);
+    g->steps_at = is_growable(g) ? round_up(g->units_at + g->units * 8, SEG_LINE) : 0;
+    g->arena_at = round_up(
+        is_growable(g) ? g->steps_at + 2 * bit_words(g->steps) * 8 : g->units_at + g->units * 8, 4096);
     g->total_bytes = g->arena_at + g->units * g->unit_bytes;
+    g->begins_with = is_growable(g) ? g->arena_at + g->step_units * g->unit_bytes : g->total_bytes;
     g->block_bits = bits_for(g->blocks + 1);
     g->index_bits = bits_for(g->messages);
     g->seal = UINT64_C(1) << g->block_bits;
@@ -130,6 +173,7 @@ uint64_t chan__layout_signature(void)
         sizeof(struct seg_header),
         offsetof(struct seg_header, messages),
         offsetof(struct seg_header, inline_size),
+        offsetof(struct seg_header, step_units),
         offsetof(struct seg_header, name),
         SEG_HOT_AT,
         sizeof(struct seg_hot),

@@ -7,6 +7,7 @@
  *          cells_at ring cells, 8 bytes each
  *          blocks_at blocks, `block_bytes` each
  *          units_at  one owner word for each payload unit
+ *          steps_at  CHAN_GROWABLE: two bits for each step of them
  *          arena_at  payload units
  *
  * Nothing here is a pointer, size_t, bool or enum; all integers are in the machine's byte order (the magic
@@ -65,7 +66,9 @@ struct seg_header {
     uint64_t creator_pid_namespace;
     uint32_t overflow; /* broadcast: CHAN_LAG or CHAN_BLOCK */
     uint32_t reserved2;
-    uint64_t reserved1[3];
+    uint64_t step_units; /* CHAN_GROWABLE; both follow from the fields above, too */
+    uint64_t steps_at;
+    uint64_t reserved1;
     char name[SEG_NAME_BYTES];
 };
 
@@ -251,6 +254,9 @@ enum intent_kind {
     INTENT_LAST = INTENT_DEMAND,
 };
 
+/* CHAN_GROWABLE: bits for the steps of payload units, in words of 64: first those of the steps that are ready, then
+ * those of the steps that have been touched (steps.h). Writer: whoever owns a unit in the step. */
+
 /* A block: the home of one message. Writer of everything but `owner`: whoever owns the block. */
 struct seg_block {
     _Alignas(16)
@@ -292,22 +298,25 @@ struct geometry {
     uint32_t record_cells; /* all of an endpoint's */
     uint64_t inline_size, block_bytes, blocks, unit_bytes, units;
     uint64_t sent_units; /* of those: for what is sent; the others are for answers */
-    uint64_t records_at, cells_at, blocks_at, units_at, arena_at, record_bytes, total_bytes;
-    bool plain;          /* a queue whose senders come in no order */
-    bool wakes_all;      /* a place that is free may be for any of those who wait for one */
-    unsigned block_bits; /* of a cell word, for the block number */
-    unsigned index_bits; /* of a hint, for the cell's index */
-    uint64_t block_mask; /* those block_bits */
-    uint64_t seal;       /* the bit above them */
-    uint64_t sent_seal;  /* what sending adds to a cell's word: of a oneshot the seal, else nothing */
-    uint64_t turn_unit;  /* the bit above that: one turn */
+    uint64_t step_units; /* growable: so many units are committed, and given back, at a time; else 0 */
+    uint64_t steps;      /* and so many times */
+    uint64_t records_at, cells_at, blocks_at, units_at, steps_at, arena_at, record_bytes, total_bytes;
+    uint64_t begins_with; /* bytes from the beginning that have memory from creation on and for ever */
+    bool plain;           /* a queue whose senders come in no order */
+    bool wakes_all;       /* a place that is free may be for any of those who wait for one */
+    unsigned block_bits;  /* of a cell word, for the block number */
+    unsigned index_bits;  /* of a hint, for the cell's index */
+    uint64_t block_mask;  /* those block_bits */
+    uint64_t seal;        /* the bit above them */
+    uint64_t sent_seal;   /* what sending adds to a cell's word: of a oneshot the seal, else nothing */
+    uint64_t turn_unit;   /* the bit above that: one turn */
 };
 
 /* Fill in everything that follows from the first three lines of `g`. -EINVAL: out of range; -EFBIG. */
 int chan__geometry_complete(struct geometry *g);
 
-/* Size of a payload unit of a channel with messages up to this size. */
-uint64_t chan__unit_bytes(uint64_t message_size);
+/* Size of a payload unit of a channel of this kind with messages up to this size. */
+uint64_t chan__unit_bytes(uint32_t kind, uint64_t message_size);
 
 /* A number that changes when any offset here does. */
 uint64_t chan__layout_signature(void);
@@ -324,6 +333,7 @@ _Static_assert(offsetof(struct seg_header, id) == 176, "header");
 _Static_assert(offsetof(struct seg_header, created_ns) == 192, "header");
 _Static_assert(offsetof(struct seg_header, creator_pid_namespace) == 216, "header");
 _Static_assert(offsetof(struct seg_header, overflow) == 224, "header");
+_Static_assert(offsetof(struct seg_header, step_units) == 232, "header");
 _Static_assert(offsetof(struct seg_header, name) == 256, "header");
 
 _Static_assert(offsetof(struct seg_hot, state) == 0, "hot words");

@@ -4,6 +4,7 @@
 
 #include "shm/cell.h"
 #include "shm/process.h"
+#include "shm/steps.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,16 +58,19 @@ static int check_room(int fd, uint64_t bytes)
     return bytes > available_memory() ? -ENOMEM : 0;
 }
 
-/* Commit every page now, so that a full file system is an error code here and not a SIGBUS later. */
-static int commit_memory(int fd, uint64_t bytes)
+/* Commit every page now, of a growable queue those that stay, so that a full file system is an error code here and not
+ * a SIGBUS later. */
+static int commit_memory(int fd, const struct geometry *g)
 {
     struct rlimit limit;
-    if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur)
+    uint64_t bytes = g->begins_with;
+    if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY &&
+        g->total_bytes > limit.rlim_cur)
         return -EFBIG; /* ftruncate() would raise SIGXFSZ */
     int result = check_room(fd, bytes);
     if (result)
         return result;
-    if (ftruncate(fd, (off_t)bytes))
+    if (ftruncate(fd, (off_t)g->total_bytes))
         return -errno;
     for (uint64_t at = 0; at < bytes;) {
         uint64_t piece = bytes - at < COMMIT_PIECE ? bytes - at : COMMIT_PIECE;
@@ -138,6 +142,8 @@ static void fill_header(struct segment *s, const struct segment_facts *facts)
         .cells_at = g->cells_at,
         .blocks_at = g->blocks_at,
         .units_at = g->units_at,
+        .steps_at = g->steps_at,
+        .step_units = g->step_units,
         .arena_at = g->arena_at,
         .record_bytes = g->record_bytes,
         .created_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec,
@@ -180,7 +186,7 @@ int chan__segment_create(const char *directory, const struct geometry *g, const 
     struct stat st;
     int result = identify(&s, &st);
     if (!result)
-        result = commit_memory(fd, g->total_bytes);
+        result = commit_memory(fd, g);
     void *base = MAP_FAILED;
     if (!result) {
         base = mmap(NULL, g->total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -191,6 +197,7 @@ int chan__segment_create(const char *directory, const struct geometry *g, const 
         use_mapping(&s, base);
         fill_header(&s, facts);
         fill_cells(&s);
+        chan__steps_begin(&s);
         if (getrandom(seg_header(&s)->id, sizeof seg_header(&s)->id, 0) !=
                 (ssize_t)sizeof seg_header(&s)->id ||
             (!directory && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)))
@@ -275,7 +282,8 @@ static int validate_geometry(const struct seg_header *h, struct geometry *out)
     if (h->inline_size != g.inline_size || h->block_bytes != g.block_bytes || h->blocks != g.blocks ||
         h->unit_bytes != g.unit_bytes || h->units != g.units || h->records_at != g.records_at ||
         h->cells_at != g.cells_at || h->blocks_at != g.blocks_at || h->units_at != g.units_at ||
-        h->arena_at != g.arena_at || h->record_bytes != g.record_bytes || h->total_bytes != g.total_bytes)
+        h->step_units != g.step_units || h->steps_at != g.steps_at || h->arena_at != g.arena_at ||
+        h->record_bytes != g.record_bytes || h->total_bytes != g.total_bytes)
         return -EBADMSG;
     *out = g;
     return 0;

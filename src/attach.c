@@ -210,6 +210,8 @@ static void leave(struct handle *h)
     chan__life_leave(ch, h->endpoint.role);
     if (chan__life_state(ch) & STATE_RECEIVERS_GONE)
         chan__discard_all(h);
+    else if (ch->segment.g.steps)
+        chan__growable_shrink(h);
     chan__endpoint_leave(&h->endpoint);
     chan__life_update(ch);
     /* Freed payload, messages given back, a receiver less to wait for: rare enough to wake everybody. */

@@ -29,7 +29,7 @@
 
 static int prepare_memory(const struct segment *s, uint32_t flags)
 {
-    size_t bytes = (size_t)s->g.total_bytes;
+    size_t bytes = (size_t)s->g.begins_with; /* to touch what is not committed would be to commit it */
     if (flags & CHAN_HUGE_PAGES)
         (void)madvise(s->base, bytes, MADV_HUGEPAGE); /* a hint */
     if (flags & CHAN_MLOCK && mlock(s->base, bytes))
@@ -181,6 +181,12 @@ int chan_open(const char *name, uint32_t flags, struct chan **out)
     return result;
 }
 
+/* A ceiling that nobody asked for, but that follows from what is free just now, is no reason to refuse a channel. */
+static uint64_t messages_asked_for(const struct chan_options *options, const struct geometry *want)
+{
+    return options && options->kind == CHAN_GROWABLE ? options->messages : want->messages;
+}
+
 /* An existing channel serves a request if nothing that the requester may do would surprise it. */
 static bool serves(const struct geometry *have, const struct geometry *want)
 {
@@ -208,6 +214,7 @@ int chan_open_or_create(const char *name, const struct chan_options *options, st
     }
     if (result)
         return result;
+    g.messages = messages_asked_for(options, &g);
     if (!serves(&ch->segment.g, &g)) {
         chan_close(ch);
         return -EEXIST;

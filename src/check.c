@@ -8,6 +8,7 @@
 #include "shm/overwrite.h"
 #include "shm/repair.h"
 #include "shm/reply.h"
+#include "shm/steps.h"
 #include "shm/watch.h"
 
 #include <errno.h>
@@ -126,6 +127,8 @@ static int audit_units(struct audit *a)
             return wrong(a,
                          "payload unit %" PRIu64 " is claimed by block %" PRIu64 ", which does not have it",
                          unit, block);
+        if (g->steps && !(extent_is_sound(a->segment, e) && chan__steps_have(a->segment, e)))
+            return wrong(a, "payload unit %" PRIu64 " is in use, but its memory is not committed", unit);
     }
     return 0;
 }

@@ -110,12 +110,14 @@ ssize_t chan_drain(struct chan_receiver *rx, struct iovec *messages, size_t coun
 {
     if (!rx || (!messages && count))
         return -EINVAL;
-    if (segment_of(rx)->g.kind != CHAN_QUEUE)
+    if (!chan__has_queue(rx->handle.chan))
         return -EOPNOTSUPP;
     ssize_t result = chan__handle_enter(&rx->handle);
     if (result)
         return result;
     result = drain(rx, messages, count);
+    if (segment_of(rx)->g.steps)
+        chan__growable_shrink(&rx->handle);
     chan__handle_leave(&rx->handle);
     return result;
 }

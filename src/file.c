@@ -73,7 +73,7 @@ static int open_file(struct handle *h, const char *mode, const struct file *ends
     if (result)
         return result;
     chan__handle_leave(h);
-    if (h->chan->segment.g.kind != CHAN_QUEUE)
+    if (!chan__has_queue(h->chan))
         return -EOPNOTSUPP;
     size_t size = buffer_size(h);
     struct file *file = malloc(sizeof *file + size);

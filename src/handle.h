@@ -16,8 +16,9 @@ struct chan {
     atomic_int watch;       /* inotify watch descriptor while the keeper looks after this channel, else -1 */
     unsigned watchers;      /* endpoint handles that want it looked after */
     unsigned fork_count;    /* chan__fork_count() when `watch` was set: a child has no keeper */
-    struct chan *next;      /* keeper's list */
-    char *path;             /* NULL for an anonymous channel */
+    atomic_bool keeps_memory; /* growable: this process cannot give any back */
+    struct chan *next;        /* keeper's list */
+    char *path;               /* NULL for an anonymous channel */
     char name[CHAN_NAME_MAX + 1];
 };
 
@@ -84,6 +85,12 @@ struct chan_receiver {
 struct chan_weak_sender {
     struct handle handle;
 };
+
+/* A queue of bytes or messages, with all that queues have. */
+static inline bool chan__has_queue(const struct chan *ch)
+{
+    return ch->segment.g.kind == CHAN_QUEUE || ch->segment.g.kind == CHAN_GROWABLE;
+}
 
 /* How an endpoint comes to a channel. */
 enum joining { JOINS_AS_SENDER, JOINS_AS_RECEIVER, JOINS_WEAKLY, JOINS_BY_UPGRADE };
@@ -230,6 +237,9 @@ static inline int chan__wait(struct handle *h, int (*attempt)(void *), void *ope
     uint32_t waits_for = h->endpoint.role == CHAN_ROLE_SENDER ? CHAN_WAITS_FOR_SPACE : CHAN_WAITS_FOR_MESSAGE;
     return chan__wait_for(h, waits_for, attempt, operation, deadline_ns);
 }
+
+/* growable queues (growable.c): give back the memory that nobody uses, if nothing is queued. */
+void chan__growable_shrink(struct handle *h);
 
 /* receiving (recv.c): throw away everything queued, with a sender's or receiver's hold cells. */
 void chan__discard_all(struct handle *h);

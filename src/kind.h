@@ -97,6 +97,8 @@ int chan__fair_send_ready(struct chan_sender *tx, struct stamp *stamp);
 
 /* queues (send.c, recv.c) */
 int chan__queue_put(struct sending *op, int64_t deadline_ns);
+int chan__queue_attempt(void *receiving); /* to take a message, copied or viewed afterwards */
+int chan__queue_attempt_view(void *receiving);
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                      int64_t deadline_ns, uint32_t *unannounced);
 int chan__queue_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
@@ -104,6 +106,13 @@ int chan__queue_release(struct chan_receiver *rx, struct chan_view *view);
 int chan__queue_give_back(struct chan_receiver *rx, struct chan_view *view);
 int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp);
 int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
+
+/* growable queues (growable.c) */
+int chan__growable_claim(struct sending *op); /* payload memory: as chan__steps_claim() */
+int chan__growable_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
+                        int64_t deadline_ns, uint32_t *unannounced);
+int chan__growable_recv_view(struct chan_receiver *rx, struct chan_view *view, int64_t deadline_ns);
+int chan__growable_release(struct chan_receiver *rx, struct chan_view *view);
 
 /* rendezvous (rendezvous.c); views are released and given back as a queue's */
 int chan__rendezvous_put(struct sending *op, int64_t deadline_ns);

@@ -7,18 +7,46 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #define DEFAULT_MESSAGES 64u
 #define DEFAULT_ENDPOINTS 64u
 #define ONESHOT_ENDPOINTS 4u /* its two, and room for a successor while a dead one's record is repaired */
 #define DEFAULT_HOLDS 4u
 #define DEFAULT_BUDGET (UINT64_C(64) << 20)
+
+/* A growable queue's ceiling, unless one is given: what fits into this share of the space that is free, with all that a
+ * message of the largest size takes; at most so many, since some of it is committed at once. */
+#define CEILING_SHARE 8u
+#define CEILING_MESSAGES (UINT64_C(1) << 18)
 #define CREATE_FLAGS (CHAN_PREFAULT | CHAN_MLOCK | CHAN_HUGE_PAGES | CHAN_NO_KEEPER)
 
 static const struct chan_options defaults = CHAN_OPTIONS_INIT;
 
+static uint64_t units_each(const struct chan_options *options)
+{
+    uint64_t unit = chan__unit_bytes(options->kind, options->message_size);
+    return (options->message_size + unit - 1) / unit;
+}
+
+static uint64_t default_ceiling(const struct chan_options *options)
+{
+    struct statvfs fs;
+    uint64_t cell_and_block = 8 + (BLOCK_HEADER_BYTES + 63) / 64 * 64;
+    uint64_t unit = 8 + chan__unit_bytes(options->kind, options->message_size);
+    if (statvfs(chan_dir(), &fs))
+        return DEFAULT_MESSAGES; /* creating will fail, too, and say why */
+    uint64_t share = fs.f_bavail * fs.f_frsize / CEILING_SHARE;
+    uint64_t messages = share / (cell_and_block + units_each(options) * unit);
+    return messages < DEFAULT_MESSAGES   ? DEFAULT_MESSAGES
+           : messages > CEILING_MESSAGES ? CEILING_MESSAGES
+                                         : messages;
+}
+
 static uint64_t messages_of(const struct chan_options *options)
 {
+    if (options->kind == CHAN_GROWABLE && !options->messages)
+        return default_ceiling(options);
     if (options->kind == CHAN_RENDEZVOUS)
         return options->messages; /* none */
     bool one = options->kind == CHAN_WATCH || options->kind == CHAN_ONESHOT;
@@ -51,12 +79,24 @@ static bool initial_is_sound(const struct chan_options *options)
     return options->kind == CHAN_WATCH && options->initial && options->initial_size <= options->message_size;
 }
 
-/* `messages` of the largest size, in whole units, but at most the larger of 64 MiB and four of them. */
-static uint64_t default_budget(uint64_t messages, uint64_t message_size)
+/* Nothing of it is committed at once: all that can be queued, or be in the hands of endpoints; and as much again for
+ * gaps, where messages take several units in a row. */
+static uint64_t growable_budget(uint64_t messages, uint64_t largest, const struct chan_options *options)
 {
-    uint64_t unit = chan__unit_bytes(message_size);
-    uint64_t largest = (message_size + unit - 1) / unit * unit;
+    uint32_t holds = options->holds ? options->holds : DEFAULT_HOLDS;
+    uint64_t all = messages + 2 * ((uint64_t)holds + 1) * endpoints_of(options);
+    if (units_each(options) > 1)
+        all *= 2;
+    return largest && all > UINT64_MAX / largest ? UINT64_MAX : all * largest;
+}
+
+/* `messages` of the largest size, in whole units, but at most the larger of 64 MiB and four of them. */
+static uint64_t default_budget(uint64_t messages, const struct chan_options *options)
+{
+    uint64_t largest = units_each(options) * chan__unit_bytes(options->kind, options->message_size);
     uint64_t cap = largest > DEFAULT_BUDGET / 4 ? 4 * largest : DEFAULT_BUDGET;
+    if (options->kind == CHAN_GROWABLE)
+        return growable_budget(messages, largest, options);
     return largest && messages > cap / largest ? cap : messages * largest;
 }
 
@@ -75,8 +115,7 @@ int chan__options_geometry(const struct chan_options *options, struct geometry *
         .receivers = is_oneshot ? CHAN_ONE : options->receivers,
         .messages = messages_of(options),
         .message_size = options->message_size,
-        .payload_bytes =
-            options->bytes ? options->bytes : default_budget(messages_wanted(options), options->message_size),
+        .payload_bytes = options->bytes ? options->bytes : default_budget(messages_wanted(options), options),
         .endpoints = endpoints_of(options),
         .holds = options->holds ? options->holds : DEFAULT_HOLDS,
         .max_deliveries = options->max_deliveries,
@@ -115,6 +154,8 @@ int chan_memory(const struct chan_options *options, struct chan_memory *out)
         .unit_bytes = g.unit_bytes,
         .units = g.units,
         .record_bytes = g.record_bytes,
+        .fixed_bytes = g.begins_with,
+        .step_bytes = g.step_units * g.unit_bytes,
     };
     return 0;
 }

@@ -8,8 +8,23 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ROUNDS 16
+
+/* A growable queue's memory may be given back while we read: reading it through the mapping would bring it back, or be
+ * SIGBUS where there is none. */
+static int copy_payload(const struct segment *s, const unsigned char *payload, void *buffer, size_t bytes)
+{
+    if (!s->g.steps || payload < seg_arena(s, 0)) {
+        memcpy(buffer, payload, bytes);
+        return 0;
+    }
+    if (!chan__segment_has_fd(s))
+        return -EBADF;
+    ssize_t read = pread(s->fd, buffer, bytes, payload - s->base);
+    return read < 0 ? -errno : 0;
+}
 
 /* Copy the message in the cell, if it is still there afterwards. */
 static int copy_message(const struct segment *s, struct cursor at, void *buffer, size_t capacity,
@@ -23,14 +38,15 @@ static int copy_message(const struct segment *s, struct cursor at, void *buffer,
     uint64_t size = load_acquire(&block->size);
     const unsigned char *payload = chan__payload(s, block, size);
     bool is_there = cell_ahead(&s->g, word, 2 * at.lap + 1) == 0;
+    int result = 0;
     if (is_there && payload && size && capacity)
-        memcpy(buffer, payload, size < capacity ? (size_t)size : capacity);
+        result = copy_payload(s, payload, buffer, size < capacity ? (size_t)size : capacity);
     info->size = (size_t)size;
     info->sender = load_acquire(&block->sender);
     info->sent_ns = (int64_t)load_acquire(&block->sent_ns);
     if (!is_there || !chan__retained_is(s, at, word))
         return -EAGAIN;
-    return payload ? 0 : -EBADMSG;
+    return payload ? result : -EBADMSG;
 }
 
 /* The messages that are there: numbers [first, end). */

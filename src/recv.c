@@ -130,6 +130,11 @@ static int attempt_take(void *operation)
     return take_or_end(operation, take_from_ring);
 }
 
+int chan__queue_attempt(void *receiving)
+{
+    return attempt_take(receiving);
+}
+
 int chan__attempt(struct receiving *op, int (*take)(struct receiving *op))
 {
     return take_or_end(op, take);
@@ -335,6 +340,11 @@ static int attempt_view(void *operation)
     return result ? result : -ENOBUFS;
 }
 
+int chan__queue_attempt_view(void *receiving)
+{
+    return attempt_view(receiving);
+}
+
 /* At one place with nothing to be taken twice: what had come in between would still be there, or have moved the
  * head. What is given back changes the summary. */
 int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp)
@@ -511,4 +521,6 @@ void chan__discard_all(struct handle *h)
     while (s->g.messages && !chan__handle_spare(h, &spare) && !chan__ring_discard(&party, &spare, &message))
         (void)chan__arena_free(s, message.number);
     chan__discard_given_back(h);
+    if (s->g.steps)
+        chan__growable_shrink(h);
 }

@@ -32,6 +32,8 @@ static int check_open(struct chan_sender *tx, bool has_place)
 
 OUT_OF_LINE static int claim(struct sending *op)
 {
+    if (segment_of(op->tx)->g.steps)
+        return chan__growable_claim(op);
     return chan__arena_claim(segment_of(op->tx), op->spare.number, op->size, &op->tx->arena_hint);
 }
 
@@ -67,8 +69,11 @@ static inline int get_memory(struct sending *op)
 static void drop_memory(struct sending *op)
 {
     op->has_memory = false;
-    if (chan__arena_free(segment_of(op->tx), op->spare.number))
-        chan__event_notify_after_store(&seg_hot(segment_of(op->tx))->space_event, INT_MAX);
+    if (!chan__arena_free(segment_of(op->tx), op->spare.number))
+        return;
+    chan__event_notify_after_store(&seg_hot(segment_of(op->tx))->space_event, INT_MAX);
+    if (segment_of(op->tx)->g.steps)
+        chan__growable_shrink(&op->tx->handle);
 }
 
 static uint64_t coarse_now(void)

@@ -9,6 +9,7 @@
 #include "shm/overwrite.h"
 #include "shm/process.h"
 #include "shm/repair.h"
+#include "shm/steps.h"
 
 #include <errno.h>
 #include <string.h>
@@ -119,6 +120,13 @@ static int64_t age_of_oldest(const struct segment *s, struct cursor head)
     return age < 0 ? 0 : age;
 }
 
+/* Step 0 of a growable queue is both among those ready, and committed from the beginning. */
+static uint64_t committed(const struct segment *s)
+{
+    uint64_t more = s->g.steps ? chan__steps_ready(s) - 1 : 0;
+    return s->g.begins_with + more * s->g.step_units * s->g.unit_bytes;
+}
+
 int chan_stat(const struct chan *ch, struct chan_stat *out)
 {
     if (!ch || !out || out->size != sizeof *out)
@@ -149,6 +157,7 @@ int chan_stat(const struct chan *ch, struct chan_stat *out)
         .mode = object.st_mode & 0777,
         .unlinked = object.st_nlink == 0,
         .resident_bytes = (uint64_t)object.st_blocks * 512,
+        .committed_bytes = committed(s),
     };
     add_calls(s, &stat);
     struct cursor head;

@@ -96,8 +96,8 @@ static ssize_t read_until(struct chan_receiver *rx, void *buffer, size_t size, i
     int entered = chan__handle_enter(&rx->handle);
     if (entered)
         return entered;
-    ssize_t result = rx->handle.chan->segment.g.kind == CHAN_QUEUE ? read_bytes(rx, buffer, size, deadline_ns)
-                                                                   : -EOPNOTSUPP;
+    ssize_t result =
+        chan__has_queue(rx->handle.chan) ? read_bytes(rx, buffer, size, deadline_ns) : -EOPNOTSUPP;
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -151,8 +151,8 @@ static ssize_t write_until(struct chan_sender *tx, const void *data, size_t size
     int entered = chan__handle_enter(&tx->handle);
     if (entered)
         return entered;
-    ssize_t result = tx->handle.chan->segment.g.kind == CHAN_QUEUE ? write_bytes(tx, data, size, deadline_ns)
-                                                                   : -EOPNOTSUPP;
+    ssize_t result =
+        chan__has_queue(tx->handle.chan) ? write_bytes(tx, data, size, deadline_ns) : -EOPNOTSUPP;
     chan__handle_leave(&tx->handle);
     return result;
 }

@@ -26,6 +26,8 @@ struct chan;
     3u               /* one message, from the one sender to the one receiver; sending it closes the channel */
 #define CHAN_CALL 4u /* queue of requests, each of which is answered to the endpoint that sent it: call.h */
 #define CHAN_RENDEZVOUS 5u /* no room at all: a send ends when a receiver takes the message */
+#define CHAN_GROWABLE                                                                                        \
+    6u /* a queue whose payload memory is committed as messages need it, and then given back */
 
 /* Rendezvous. A send succeeds when a live receiver that waits has been given the message, a receive when a live sender
  * waits; the try_ forms only with one that waits right now. A call that times out, is interrupted or cancelled has
@@ -35,6 +37,25 @@ struct chan;
  * receiver killed before it has copied the message, or with a view of it, leaves it to another receiver, as in a
  * queue. Batches are sent one message after the other. Selects meet each other, too: see select.h. Each match asks
  * the kernel once whether the peer lives. */
+
+/* Growable. A queue with all that CHAN_QUEUE has but an order of senders, for a number of messages that is seldom
+ * needed: `messages` is a ceiling. Below it no send waits or is refused for want of room if message_size is at most 4096;
+ * larger messages take several payload units in a row, and can leave gaps that are too small, though there are twice as
+ * many units as they take unless `bytes` says otherwise. At the ceiling the queue is full, as queues are. What is committed at creation is chan_memory.fixed_bytes: about
+ * 72 bytes for a message of the ceiling, 8 for each payload unit, and the first step. More payload memory is committed by
+ * the sender that needs it, chan_memory.step_bytes at a time. Where it is not to be had, on a full /dev/shm, the send
+ * fails with -ENOSPC (-ENOMEM), also one that could wait: its message stays its caller's, and the next attempt may
+ * succeed. Nothing is ever SIGBUS. Once the queue is drained, each step that nobody has a message, view or loan in is
+ * given back, but for the first: by the receiver that took the last message, or else by the next one that looks, or leaves.
+ * Messages of up to chan_memory.inline_size bytes take no payload memory. Units are of the least power of two that has
+ * room for message_size, 64 .. 4096 bytes.
+ *
+ * Ceiling if `messages` is 0: what fits into an eighth of the space that is free in chan_dir()'s file system, 64 at least
+ * and 2^18 at most. `bytes` 0: room for so many of the largest size, and for all that endpoints may hold; twice that above
+ * 4096 bytes.
+ *
+ * CHAN_PREFAULT, CHAN_MLOCK and CHAN_HUGE_PAGES concern what is committed at creation. A process that has called
+ * mlockall() commits everything by opening the channel, and gives nothing back. */
 
 /* How many endpoints of a side may be attached at once. */
 #define CHAN_MANY 0u
@@ -84,7 +105,7 @@ struct chan_options {
     uint32_t size;           /* sizeof(struct chan_options): lets the structure grow */
     uint32_t kind;           /* CHAN_QUEUE ... */
     uint64_t messages;       /* capacity, 1 .. 2^24; 0 means 64 (CHAN_WATCH and CHAN_ONESHOT: 1, the only one;
-                        * CHAN_RENDEZVOUS: 0) */
+                        * CHAN_RENDEZVOUS: 0; CHAN_GROWABLE: see above) */
     uint64_t message_size;   /* largest message in bytes, 0 .. 2^40; CHAN_OPTIONS_INIT says 4096 */
     uint64_t bytes;          /* payload budget, see below; 0 means a default */
     uint32_t endpoints;      /* most endpoints attached at once, 1 .. 1024; 0 means 64 (CHAN_ONESHOT: 4) */
@@ -118,18 +139,21 @@ struct chan_options {
 
 /* What a channel with these options takes. */
 struct chan_memory {
-    uint64_t total_bytes;  /* of the object, all committed at creation */
+    uint64_t total_bytes;  /* of the object, all committed at creation (CHAN_GROWABLE: at most) */
     uint64_t inline_size;  /* messages up to this size live in their block */
     uint64_t block_bytes;  /* one block: header and inline payload */
     uint64_t blocks;       /* messages + 2 x (holds + 1) x endpoints */
     uint64_t unit_bytes;   /* larger messages take whole units ... */
     uint64_t units;        /* ... of this many */
     uint64_t record_bytes; /* one endpoint's record */
+    uint64_t fixed_bytes;  /* committed at creation, and as long as the object exists */
+    uint64_t step_bytes;   /* CHAN_GROWABLE: committed and given back at a time; else 0 */
 };
 
 /* The memory formula, without creating anything:
  *   total = header page + endpoints x record + messages x 8 + blocks x block + units x 8 + units x unit,
- * each part rounded up to 128 bytes and the units to a page. NULL options mean CHAN_OPTIONS_INIT.
+ * each part rounded up to 128 bytes and the units to a page (CHAN_GROWABLE: and two bits for each step of units; `units`
+ * are those of `bytes`, and a step more for each endpoint). NULL options mean CHAN_OPTIONS_INIT.
  * -EINVAL: an option is out of range. -EFBIG: the sum does not fit. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_memory(const struct chan_options *options, struct chan_memory *out);
 

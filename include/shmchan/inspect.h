@@ -78,6 +78,9 @@ struct chan_stat {
     uint64_t answers_unread;  /* answers that wait for their callers now */
     uint32_t offers;          /* rendezvous: senders that wait for a receiver now */
     uint32_t demands;         /* rendezvous: receivers that wait for a sender now */
+    uint64_t
+        committed_bytes; /* of the object, that will not be refused: of a growable queue those that it has
+                               * committed and not given back; of the other kinds all */
 };
 
 CHAN_API CHAN_MUST_USE int chan_stat(const struct chan *ch,

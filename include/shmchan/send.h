@@ -13,6 +13,9 @@
  * A send that had its place when the channel was shut down still takes effect, and receivers wait for it.
  * Operations of a struct chan_select do not wait in line: each time they look, they come last.
  *
+ * On a growable queue (CHAN_GROWABLE) a send or a loan that needs memory which is not to be had fails with -ENOSPC
+ * or -ENOMEM, in all forms; it may succeed later.
+ *
  * The blocking forms sleep only when the channel is full, and never sleep on a process: what another sender
  * or receiver is doing, stopped or dead, delays nobody. FIFO: messages are received in the order in which
  * sends took effect; messages given back by dead receivers come late. */

@@ -28,6 +28,30 @@ for ((i = 0; i < made; i++)); do
     same "$(chanctl recv "ch$i" --no-wait | wc -l)" 8
 done
 
+check "a growable queue grows until there is no room, and again when there is"
+for ((i = 0; i < made; i++)); do
+    chanctl rm "ch$i"
+done
+chanctl create grows --kind growable --messages 2K --message-size 512 --endpoints 4
+head -c 2M /dev/zero >"$SHMCHAN_DIR/filler" 2>/dev/null && fail "it is not full"
+committed=$(field grows '["memory"]["committed_bytes"]')
+seq -f '%0500g' 1000 >"$WORK/lines"
+expect 9 chanctl send grows <"$WORK/lines"
+sent=$(field grows '["totals"]["sent"]')
+((sent >= 32 && sent < 1000)) || fail "$sent messages were sent"
+expect_error 9 grows chanctl send grows <"$WORK/lines"
+chanctl stat grows >"$WORK/out"
+grep -q '^memory  *ceiling .* committed in steps of ' "$WORK/out"
+chanctl check grows
+rm "$SHMCHAN_DIR/filler"
+head -n 500 "$WORK/lines" | chanctl send grows
+same "$(chanctl recv grows --no-wait | wc -l)" $((sent + 500))
+has grows '["memory"]["committed_bytes"]' "$committed" || fail "nothing was given back"
+chanctl rm grows
+for ((i = 0; i < made; i++)); do
+    chanctl create "ch$i" --messages 8 --message-size 1K --endpoints 4
+done
+
 check "doctor tells that there is little space"
 expect 1 chanctl doctor >"$WORK/report"
 grep -q '^warning: .* free of 1.0 MiB' "$WORK/report"

@@ -28,10 +28,27 @@ static struct flavour fair_flavour(unsigned number)
     };
 }
 
+/* Four, by name: each value of each property with each of the others' but for one sender to many, and many to one. */
+static struct flavour growable_flavour(unsigned number)
+{
+    int a = number & 1, b = number >> 1 & 1;
+    return (struct flavour){
+        .kind = CHAN_GROWABLE,
+        .senders = b ? CHAN_ONE : CHAN_MANY,
+        .receivers = b ? CHAN_ONE : CHAN_MANY,
+        .lifetime = a ? CHAN_DURABLE : CHAN_EPHEMERAL,
+        .large = a ^ b,
+    };
+}
+
 int flavour_number(unsigned number, struct flavour *out)
 {
-    if (number >= 40)
+    if (number >= 44)
         return 0;
+    if (number >= 40) {
+        *out = growable_flavour(number - 40);
+        return 1;
+    }
     if (number >= 32) {
         *out = fair_flavour(number - 32);
         return 1;
@@ -57,6 +74,7 @@ void flavour_name(const struct flavour *flavour, char *text, size_t capacity)
              flavour->flags & CHAN_NO_KEEPER ? " no-keeper" : "",
              flavour->kind == CHAN_BROADCAST    ? policies[flavour->overflow]
              : flavour->kind == CHAN_RENDEZVOUS ? " rendezvous"
+             : flavour->kind == CHAN_GROWABLE   ? " growable"
                                                 : "");
 }
 

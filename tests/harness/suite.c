@@ -73,14 +73,20 @@ static int run_all(const char *name, struct test *tests, size_t count, int argc,
 }
 
 /* A half fraction of a half fraction: eight flavours in which any two properties occur in all four
- * combinations; two of the fair ones beside. */
+ * combinations; two of the fair and of the growable ones beside. */
 static int is_among_few(const struct flavour *flavour)
 {
-    if (flavour->order == CHAN_FAIR)
+    if (flavour->order == CHAN_FAIR || flavour->kind == CHAN_GROWABLE)
         return flavour->senders == CHAN_MANY && flavour->receivers == CHAN_MANY;
     int a = flavour->senders == CHAN_ONE, b = flavour->receivers == CHAN_ONE;
     int c = flavour->lifetime == CHAN_DURABLE;
     return flavour->large == (a ^ b) && flavour->anonymous == (a ^ c);
+}
+
+/* Only queues are of these. */
+static int is_special(const struct flavour *flavour)
+{
+    return flavour->order == CHAN_FAIR || flavour->kind == CHAN_GROWABLE;
 }
 
 static int speaks_about(unsigned wanted, const struct flavour *flavour)
@@ -93,7 +99,7 @@ static int speaks_about(unsigned wanted, const struct flavour *flavour)
              (wanted & FOR_DURABLE && flavour->lifetime != CHAN_DURABLE) ||
              (wanted & FOR_NAMED && flavour->anonymous) || (wanted & FOR_INLINE && flavour->large) ||
              (wanted & FOR_LARGE && !flavour->large) || (wanted & FOR_FAIR && flavour->order != CHAN_FAIR) ||
-             (wanted & OF_ITS_OWN_KIND && flavour->order == CHAN_FAIR));
+             (wanted & OF_ITS_OWN_KIND && is_special(flavour)));
 }
 
 /* Whether "few" can be honoured: with other properties pinned, the eight may not hold them all. */
@@ -123,10 +129,11 @@ static void add_flavours(struct test **tests, size_t *count, const struct confor
 {
     struct flavour flavour;
     for (unsigned number = 0; flavour_number(number, &flavour); number++) {
-        flavour.kind = kind;
-        flavour.overflow = overflow;
-        if (kind != CHAN_QUEUE && flavour.order != CHAN_BARGING)
+        if (kind != CHAN_QUEUE && is_special(&flavour))
             continue;
+        if (kind != CHAN_QUEUE)
+            flavour.kind = kind;
+        flavour.overflow = overflow;
         if (!speaks_about(of->flavours, &flavour))
             continue;
         bool few = of->flavours & FOR_FEW || (of->flavours & RENDEZVOUS_TOO && kind == CHAN_RENDEZVOUS);

@@ -2,6 +2,7 @@
 /* Kills, or stops, a process at every instruction of every operation and lets the others work on.
  *
  *   every_instruction [ARGUMENT...]       see plan.h
+ *   every_instruction --set growable ...  in growable queues, where memory is added and given back
  *   every_instruction --sites             prints the table of docs/crash-sites.md
  *
  * By default it kills after each event, that is, after each change of the segment and each system call:
@@ -179,6 +180,32 @@ static const struct scene scenes[] = {
     {.messages = 0, .senders = I, .receivers = I, .alone = true, .lifetime = CHAN_DURABLE},
 };
 
+/* Of the first step of memory there is room for one message, or for none: the next one adds a step, and the last one
+ * received gives it back. */
+static const struct scene growing_scenes[] = {
+    {.messages = 3, .occupied = 62},
+    {.messages = 3, .occupied = 62, .queued = 1, .laps = 2},
+    {.messages = 3, .occupied = 64},
+    {.messages = 3, .occupied = 64, .queued = 1},
+    {.messages = 3, .occupied = 64, .queued = 2, .lifetime = CHAN_DURABLE},
+    {.messages = 3, .occupied = 64, .queued = 1, .orphan = ORPHAN_ELSEWHERE},
+};
+
+struct scenes {
+    const struct scene *scenes;
+    unsigned count;
+    uint32_t kind; /* of those that have messages */
+    bool large;
+};
+
+static struct scenes choose_scenes(const struct plan *plan)
+{
+    if (plan->set && !strcmp(plan->set, "growable"))
+        return (struct scenes){growing_scenes, sizeof growing_scenes / sizeof growing_scenes[0],
+                               CHAN_GROWABLE, true};
+    return (struct scenes){scenes, sizeof scenes / sizeof scenes[0], CHAN_QUEUE, false};
+}
+
 /* What the survivors found after the victim was killed at a place. */
 static void describe_outcome(const struct trial *t, char *text, size_t capacity)
 {
@@ -221,18 +248,22 @@ int main(int argc, char **argv)
     struct course *course = course_new();
     victim_set_up(argv);
     plan_parse(&plan, argc, argv);
+    struct scenes set = choose_scenes(&plan);
     for (unsigned o = 0; o < operation_count; o++) {
-        for (unsigned s = 0; s < sizeof scenes / sizeof scenes[0]; s++) {
+        for (unsigned s = 0; s < set.count; s++) {
             char name[SCENE_NAME_BYTES];
-            scene_name(&scenes[s], name);
+            struct scene scene = set.scenes[s];
+            scene.kind = set.kind;
+            scene.large |= set.large;
+            scene_name(&scene, name);
             if (!plan_wants(plan.operation, operations[o].name) || !plan_wants(plan.scene, name) ||
-                !operation_fits(&operations[o], &scenes[s]))
+                !operation_fits(&operations[o], &scene))
                 continue;
             if (plan.sites) {
-                print_sites(&trial, &scenes[s], &operations[o], course);
+                print_sites(&trial, &scene, &operations[o], course);
                 break;
             }
-            run_case(&trial, &scenes[s], &operations[o], &plan, course);
+            run_case(&trial, &scene, &operations[o], &plan, course);
             fflush(stdout);
         }
     }

@@ -81,7 +81,10 @@ static const char *name_at(const struct word *table, size_t count, size_t at)
 
 static void describe(const struct geometry *g, size_t at, char *name, size_t capacity)
 {
-    if (at >= g->units_at)
+    if (g->steps && at >= g->steps_at)
+        snprintf(name, capacity, "%s steps",
+                 at - g->steps_at < (g->steps + 63) / 64 * 8 ? "ready" : "touched");
+    else if (at >= g->units_at)
         snprintf(name, capacity, "payload unit");
     else if (at >= g->blocks_at)
         snprintf(name, capacity, "block %s",
@@ -136,6 +139,9 @@ bool image_changed(struct image *image, char *name, size_t capacity)
             first = at;
     }
     size_t at = update(image, (size_t)g->units_at, (size_t)(g->units * 8));
+    if (first == SIZE_MAX)
+        first = at;
+    at = g->steps ? update(image, (size_t)g->steps_at, (size_t)(g->arena_at - g->steps_at)) : SIZE_MAX;
     if (first == SIZE_MAX)
         first = at;
     if (first != SIZE_MAX && name)

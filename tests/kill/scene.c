@@ -43,13 +43,15 @@ void scene_name(const struct scene *s, char name[SCENE_NAME_BYTES])
 {
     static const char *const policies[] = {"-lag", "-block"};
     static const char *const orphans[] = {"", "-orphan", "-orphan_elsewhere", "-orphan_taken"};
-    char deliveries[16] = "";
+    char deliveries[16] = "", grows[16] = "";
+    if (s->kind == CHAN_GROWABLE)
+        snprintf(grows, sizeof grows, "-grows%u", s->occupied);
     if (s->max_deliveries)
         snprintf(deliveries, sizeof deliveries, "-max%u", s->max_deliveries);
-    snprintf(name, SCENE_NAME_BYTES, "%c%c-%s-%s-n%u-q%u-l%u%s%s%s%s%s%s%s",
+    snprintf(name, SCENE_NAME_BYTES, "%c%c-%s-%s-n%u-q%u-l%u%s%s%s%s%s%s%s%s",
              s->senders == CHAN_ONE ? '1' : 'n', s->receivers == CHAN_ONE ? '1' : 'n',
              s->lifetime == CHAN_DURABLE ? "dur" : "eph", s->large ? "large" : "inline", s->messages,
              s->queued, s->laps, orphans[s->orphan], deliveries, s->alone ? "-alone" : "",
              s->fair ? "-fair" : "", s->kept ? "-kept" : "", s->wraps ? "-wraps" : "",
-             s->kind == CHAN_BROADCAST ? policies[s->overflow] : "");
+             s->kind == CHAN_BROADCAST ? policies[s->overflow] : "", grows);
 }

@@ -15,7 +15,7 @@ enum orphan {
 };
 
 struct scene {
-    uint32_t kind;     /* CHAN_QUEUE, CHAN_BROADCAST; a rendezvous has messages 0 */
+    uint32_t kind;     /* CHAN_QUEUE, CHAN_BROADCAST, CHAN_GROWABLE; a rendezvous has messages 0 */
     uint32_t overflow; /* of a broadcast */
     uint32_t messages; /* capacity */
     uint32_t senders;  /* CHAN_MANY or CHAN_ONE */
@@ -23,6 +23,7 @@ struct scene {
     uint32_t lifetime;
     uint32_t max_deliveries;
     bool large;         /* messages live in payload units */
+    uint32_t occupied;  /* growable: units of the first step that are in use for the time of the trial */
     uint32_t laps;      /* messages that went through before */
     uint32_t queued;    /* messages in the queue */
     enum orphan orphan; /* a message that a receiver gave back */

@@ -188,6 +188,22 @@ static void check_records(struct trial *t)
     }
 }
 
+/* While its place is taken, the rest is drained: whoever finds it so gives back what the victim has not. */
+static void settle_occupied(struct trial *t)
+{
+    struct chan_stat stat;
+    if (t->scene->kind != CHAN_GROWABLE)
+        return;
+    survivors_drain(t);
+    trial_stat(t, &stat);
+    if (t->rx && (stat.committed_bytes != t->committed || stat.resident_bytes > t->committed))
+        trial_fail(t, "%lu bytes are committed and %lu resident of an empty queue that began with %lu",
+                   stat.committed_bytes, stat.resident_bytes, t->committed);
+    survivors_work(t, 1);
+    chan_close_sender(t->occupant);
+    t->occupant = NULL;
+}
+
 void trial_settle(struct trial *t)
 {
     struct chan_repair_report report;
@@ -198,6 +214,7 @@ void trial_settle(struct trial *t)
         return;
     }
     trial_must(t, "chan_repair", chan_repair(t->ch, 0, &report));
+    settle_occupied(t);
     if (report.dead != report.repaired)
         trial_fail(t, "%u dead, %u repaired", report.dead, report.repaired);
     trial_stat(t, &stat);

@@ -41,7 +41,7 @@ void survivors_book(struct trial *t, const void *data, size_t size, uint32_t del
     }
     if (t->delivered[id]++)
         trial_fail(t, "message %u was delivered twice", id);
-    if (t->scene->kind == CHAN_QUEUE && trial_was_viewed(t, id) && deliveries == 1)
+    if (t->scene->kind != CHAN_BROADCAST && trial_was_viewed(t, id) && deliveries == 1)
         trial_fail(t, "message %u was in the victim's hands, and its redelivery is not flagged", id);
     if (t->scene->max_deliveries && deliveries > t->scene->max_deliveries)
         trial_fail(t, "message %u is delivered for the %uth time", id, deliveries);

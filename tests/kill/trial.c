@@ -110,6 +110,17 @@ static void set_up(struct trial *t, struct actor *actor)
     chan_close_receiver(own_rx);
 }
 
+/* A loan in the first step, so that messages need memory that is not there. */
+static void occupy(struct trial *t)
+{
+    struct chan_loan loan;
+    struct chan_stat stat;
+    trial_stat(t, &stat);
+    t->committed = stat.committed_bytes;
+    trial_must(t, "setup: attach occupant", chan_attach_sender(t->ch, 0, &t->occupant));
+    trial_must(t, "setup: occupy", chan_try_reserve(t->occupant, t->scene->occupied * (size_t)4096, &loan));
+}
+
 /* Payload for just as many messages as there are cells, and for what several victims may have in hand
  * beside. */
 static void create(struct trial *t, const struct scene *s, unsigned in_hand)
@@ -128,6 +139,8 @@ static void create(struct trial *t, const struct scene *s, unsigned in_hand)
     options.max_deliveries = s->max_deliveries;
     options.order = s->fair ? CHAN_FAIR : CHAN_BARGING;
     options.flags = CHAN_NO_KEEPER;
+    if (s->kind == CHAN_GROWABLE)
+        options.message_size = options.bytes = 64 * 4096; /* of which the occupant has one */
     trial_must(t, "setup: create", chan_create_anonymous(&options, &t->ch));
     if (s->wraps)
         wraps_set(t->ch, 0);
@@ -173,6 +186,8 @@ void trial_begin(struct trial *t, const struct scene *s, const struct operation 
         trial_must(t, "setup: attach sender", chan_attach_sender(t->ch, 0, &t->tx));
     if (!(s->alone && victims[0]->role == CHAN_ROLE_RECEIVER))
         trial_must(t, "setup: attach receiver", chan_attach_receiver(t->ch, 0, &t->rx));
+    if (s->kind == CHAN_GROWABLE)
+        occupy(t);
     for (unsigned i = 0; i < count; i++)
         begin_part(t, victims[i]);
     set_up(t, &t->parts[0].actor);
@@ -180,6 +195,7 @@ void trial_begin(struct trial *t, const struct scene *s, const struct operation 
 
 void trial_end(struct trial *t)
 {
+    chan_close_sender(t->occupant);
     chan_close_sender(t->extra);
     chan_close_sender(t->tx);
     chan_close_receiver(t->rx);

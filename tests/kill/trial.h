@@ -32,11 +32,13 @@ struct trial {
     struct chan *ch;
     struct chan_sender *tx; /* the survivor's; NULL where the victim has the only seat, or is to be alone */
     struct chan_receiver *rx;
-    struct chan_sender *extra; /* occupies the record that has the orphan, or one that is to be reused */
-    struct journal *journals;  /* PARTS_MAX of them, shared with the victims */
-    unsigned dead_too;         /* records of victims that are dead while others are stopped */
-    unsigned bystanders;       /* other processes that end as endpoints, without closing */
-    bool joined;               /* a newcomer has taken part beside the victim, which was alone */
+    struct chan_sender *occupant; /* growable: has a loan in the first step of memory */
+    uint64_t committed;           /* growable: bytes, at creation */
+    struct chan_sender *extra;    /* occupies the record that has the orphan, or one that is to be reused */
+    struct journal *journals;     /* PARTS_MAX of them, shared with the victims */
+    unsigned dead_too;            /* records of victims that are dead while others are stopped */
+    unsigned bystanders;          /* other processes that end as endpoints, without closing */
+    bool joined;                  /* a newcomer has taken part beside the victim, which was alone */
     uint32_t next_id;
     uint32_t newest_id;    /* last one received in order */
     uint32_t first_queued; /* id of the oldest message that was queued when the victim began */

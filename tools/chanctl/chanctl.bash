@@ -21,7 +21,7 @@ _chanctl() {
         return
         ;;
     --kind)
-        mapfile -t COMPREPLY < <(compgen -W "queue broadcast watch oneshot call rendezvous" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "queue broadcast watch oneshot call rendezvous growable" -- "$word")
         return
         ;;
     --overflow)

@@ -31,10 +31,12 @@ static void print_memory(const struct chan_options *options, const struct chan_m
     uint64_t usual = is_watch ? 1 : DEFAULT_MESSAGES;
     uint64_t messages = options->messages > 0 || options->kind == CHAN_RENDEZVOUS ? options->messages : usual;
     uint64_t holds = (options->holds > 0 ? options->holds : DEFAULT_HOLDS) + 1 + (is_watch ? 1 : 0);
+    if (options->kind == CHAN_GROWABLE)
+        messages = memory->blocks - 2 * holds * endpoints; /* the ceiling depends on what is free */
     uint64_t parts = HEADER_BYTES + endpoints * memory->record_bytes + messages * CELL_BYTES +
                      memory->blocks * memory->block_bytes +
                      memory->units * (UNIT_LINK_BYTES + memory->unit_bytes);
-    char total[FIGURE_MAX];
+    char total[FIGURE_MAX], fixed[FIGURE_MAX], step[FIGURE_MAX];
 
     printf("%" PRIu64 " messages of at most %" PRIu64 " bytes take, in bytes:\n", messages,
            options->message_size);
@@ -50,6 +52,9 @@ static void print_memory(const struct chan_options *options, const struct chan_m
     printf("blocks = messages + 2 x (holds + %d) x endpoints = %" PRIu64 " + 2 x %" PRIu64 " x %" PRIu64
            "; messages of up to %" PRIu64 " bytes lie in their block, larger ones in units\n",
            is_watch ? 2 : 1, messages, holds, endpoints, memory->inline_size);
+    if (options->kind == CHAN_GROWABLE)
+        printf("%s are committed at once, the other units %s at a time when messages need them\n",
+               format_bytes(memory->fixed_bytes, fixed), format_bytes(memory->step_bytes, step));
 }
 
 static int run(int argc, char **argv)

@@ -10,7 +10,7 @@
 
 static const char *const names[] = {
     [CHAN_QUEUE] = "queue",     [CHAN_BROADCAST] = "broadcast", [CHAN_WATCH] = "watch",
-    [CHAN_ONESHOT] = "oneshot", [CHAN_CALL] = "call",
+    [CHAN_ONESHOT] = "oneshot", [CHAN_CALL] = "call",           [CHAN_GROWABLE] = "growable",
 };
 #define KINDS (sizeof(names) / sizeof(names[0]))
 

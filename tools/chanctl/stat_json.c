@@ -32,6 +32,7 @@ static void put_memory(struct json *json, const struct look *look)
 {
     json_open_object(json, "memory");
     json_unsigned(json, "total_bytes", look->memory.total_bytes);
+    json_unsigned(json, "committed_bytes", look->stat.committed_bytes);
     json_unsigned(json, "resident_bytes", look->stat.resident_bytes);
     json_unsigned(json, "inline_size", look->memory.inline_size);
     json_unsigned(json, "unit_bytes", look->memory.unit_bytes);

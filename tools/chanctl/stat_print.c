@@ -80,6 +80,7 @@ static void print_shape(const struct look *look)
 {
     const struct chan_options *options = &look->options;
     char size[FIGURE_MAX], total[FIGURE_MAX], resident[FIGURE_MAX], units[FIGURE_MAX];
+    char committed[FIGURE_MAX], step[FIGURE_MAX];
 
     printf("shape      %" PRIu64 " messages of at most %s, %s, %s, %u endpoints, %u holds each",
            options->messages, format_bytes(options->message_size, size),
@@ -93,9 +94,16 @@ static void print_shape(const struct look *look)
     if (options->kind == CHAN_BROADCAST)
         printf(", %s", options->overflow == CHAN_BLOCK ? "senders wait for slow receivers"
                                                        : "slow receivers miss messages");
-    printf("\nmemory     %s, of which %s resident; payload %" PRIu64 " of %" PRIu64 " units of %s in use\n",
-           format_bytes(look->memory.total_bytes, total), format_bytes(look->stat.resident_bytes, resident),
-           look->stat.units_used, look->memory.units, format_bytes(look->memory.unit_bytes, units));
+    if (options->kind == CHAN_GROWABLE)
+        printf("\nmemory     ceiling %s, %s committed in steps of %s, ",
+               format_bytes(look->memory.total_bytes, total),
+               format_bytes(look->stat.committed_bytes, committed),
+               format_bytes(look->memory.step_bytes, step));
+    else
+        printf("\nmemory     %s, of which ", format_bytes(look->memory.total_bytes, total));
+    printf("%s resident; payload %" PRIu64 " of %" PRIu64 " units of %s in use\n",
+           format_bytes(look->stat.resident_bytes, resident), look->stat.units_used, look->memory.units,
+           format_bytes(look->memory.unit_bytes, units));
 }
 
 static void print_queue(const struct look *look)
