@@ -72,6 +72,8 @@ static int commit_step(const struct segment *s, uint64_t step)
 static int commit_extent(const struct segment *s, uint32_t block)
 {
     struct extent e = chan__extent_of(seg_block(s, block));
+    if (!extent_is_sound(s, e))
+        return -EBADMSG; /* somebody else wrote there */
     uint64_t last = (e.first + e.count - 1) / s->g.step_units;
     int result = 0;
     for (uint64_t step = e.first / s->g.step_units; !result && step <= last; step++)

@@ -47,6 +47,21 @@ int chan__growable_claim(struct sending *op)
     return result;
 }
 
+/* Whether there is a place is looked at before there is memory: to give that back would wake everybody who waits. */
+static int attempt_put(void *operation)
+{
+    struct sending *op = operation;
+    int result = op->has_memory ? 0 : chan__sending_check_open(op->tx);
+    if (!result && !op->has_memory)
+        result = chan__ring_has_room(&op->tx->handle.endpoint.party);
+    return result ? result : chan__queue_attempt_put(op);
+}
+
+int chan__growable_put(struct sending *op, int64_t deadline_ns)
+{
+    return chan__wait(&op->tx->handle, attempt_put, op, deadline_ns);
+}
+
 static int attempt(void *operation)
 {
     struct receiving *op = operation;

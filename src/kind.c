@@ -57,7 +57,7 @@ static const struct kind kinds[] = {
                          .give_back = chan__queue_give_back,
                          .send_ready = chan__rendezvous_send_ready,
                          .recv_ready = chan__rendezvous_recv_ready},
-    [CHAN_GROWABLE] = {.put = chan__queue_put,
+    [CHAN_GROWABLE] = {.put = chan__growable_put,
                        .recv = chan__growable_recv,
                        .recv_view = chan__growable_recv_view,
                        .release = chan__growable_release,

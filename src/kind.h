@@ -97,6 +97,7 @@ int chan__fair_send_ready(struct chan_sender *tx, struct stamp *stamp);
 
 /* queues (send.c, recv.c) */
 int chan__queue_put(struct sending *op, int64_t deadline_ns);
+int chan__queue_attempt_put(void *sending);
 int chan__queue_attempt(void *receiving); /* to take a message, copied or viewed afterwards */
 int chan__queue_attempt_view(void *receiving);
 int chan__queue_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
@@ -108,6 +109,7 @@ int chan__queue_send_ready(struct chan_sender *tx, struct stamp *stamp);
 int chan__queue_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 
 /* growable queues (growable.c) */
+int chan__growable_put(struct sending *op, int64_t deadline_ns);
 int chan__growable_claim(struct sending *op); /* payload memory: as chan__steps_claim() */
 int chan__growable_recv(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                         int64_t deadline_ns, uint32_t *unannounced);

@@ -155,6 +155,11 @@ static int attempt_put(void *sending)
     return attempt(sending, false);
 }
 
+int chan__queue_attempt_put(void *sending)
+{
+    return attempt(sending, false);
+}
+
 int chan__sending_place(struct sending *op)
 {
     return attempt(op, true);

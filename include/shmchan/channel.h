@@ -51,8 +51,8 @@ struct chan;
  * room for message_size, 64 .. 4096 bytes.
  *
  * Ceiling if `messages` is 0: what fits into an eighth of the space that is free in chan_dir()'s file system, 64 at least
- * and 2^18 at most. `bytes` 0: room for so many of the largest size, and for all that endpoints may hold; twice that above
- * 4096 bytes.
+ * and 2^18 at most. `bytes` is rounded up to whole steps, and one more for each endpoint; 0: room for so many of the largest
+ * size, and for all that endpoints may hold; twice that above 4096 bytes.
  *
  * CHAN_PREFAULT, CHAN_MLOCK and CHAN_HUGE_PAGES concern what is committed at creation. A process that has called
  * mlockall() commits everything by opening the channel, and gives nothing back. */

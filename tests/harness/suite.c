@@ -99,6 +99,7 @@ static int speaks_about(unsigned wanted, const struct flavour *flavour)
              (wanted & FOR_DURABLE && flavour->lifetime != CHAN_DURABLE) ||
              (wanted & FOR_NAMED && flavour->anonymous) || (wanted & FOR_INLINE && flavour->large) ||
              (wanted & FOR_LARGE && !flavour->large) || (wanted & FOR_FAIR && flavour->order != CHAN_FAIR) ||
+             (wanted & NOT_GROWABLE && flavour->kind == CHAN_GROWABLE) ||
              (wanted & OF_ITS_OWN_KIND && is_special(flavour)));
 }
 
@@ -106,7 +107,7 @@ static int speaks_about(unsigned wanted, const struct flavour *flavour)
 static int is_pinned(unsigned wanted)
 {
     return (wanted & ~(FOR_FEW | WITHOUT_KEEPER_TOO | OF_BROADCAST | OF_RENDEZVOUS | OF_ITS_OWN_KIND |
-                       RENDEZVOUS_TOO)) != 0;
+                       RENDEZVOUS_TOO | NOT_GROWABLE)) != 0;
 }
 
 static void add_test(struct test **tests, size_t *count, const struct conformance_case *of,

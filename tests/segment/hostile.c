@@ -337,6 +337,12 @@ static void test_scribbling_over_a_broadcast_crashes_and_hangs_nobody(void)
     play_in(CHAN_BROADCAST, CHAN_BLOCK, 1024, 16384, CHAN_NO_KEEPER, 3);
 }
 
+static void test_scribbling_over_a_growable_queue_crashes_and_hangs_nobody(void)
+{
+    play(CHAN_GROWABLE, 0, ALL, 0, 3);
+    play(CHAN_GROWABLE, 1024, 16384, 0, 3);
+}
+
 static void test_scribbling_anywhere_crashes_and_hangs_nobody(void)
 {
     play(CHAN_QUEUE, 0, ALL, 0, 4);
@@ -383,6 +389,7 @@ int main(int argc, char **argv)
         PLAIN(test_scribbling_over_records_and_cells_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_without_keepers_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_over_a_broadcast_crashes_and_hangs_nobody, 40),
+        PLAIN(test_scribbling_over_a_growable_queue_crashes_and_hangs_nobody, 40),
         PLAIN(test_scribbling_over_a_watch_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_over_calls_crashes_and_hangs_nobody, 60),
         PLAIN(test_scribbling_over_the_header_hurts_no_one_who_is_attached, 30),
