@@ -26,7 +26,7 @@
 #define OF_RENDEZVOUS 0x4000u
 #define RENDEZVOUS_TOO 0x10000u /* needs no room: some rendezvous beside the queues */
 #define OF_ITS_OWN_KIND 0x8000u /* the case makes another kind of the flavour: no fair and no growable ones */
-#define NOT_GROWABLE 0x10000u   /* what it says of payload memory is not so in growable queues */
+#define NOT_GROWABLE 0x20000u   /* what it says of payload memory is not so in growable queues */
 #define FOR_MANY (FOR_MANY_SENDERS | FOR_MANY_RECEIVERS)
 
 struct conformance_case {
