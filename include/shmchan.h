@@ -17,5 +17,6 @@
 #include <shmchan/inspect.h>
 #include <shmchan/timer.h>
 #include <shmchan/select.h>
+#include <shmchan/poll.h>
 
 #endif

@@ -157,21 +157,18 @@ static void grant(struct seg_admission *mine, uint64_t word)
     store_release(&mine->claim, claim_with_state(word, CLAIM_GRANTED));
 }
 
-int chan__admission_attempt(struct party *party)
+/* Whether there is room for `own` places of this party, and all that come before that ticket. -EAGAIN: at one moment
+ * there was not. */
+static int find_room(struct party *party, uint64_t ticket, uint64_t own)
 {
     const struct segment *s = party->segment;
-    struct seg_admission *mine = &party->record->own.admission;
-    uint64_t word = load_acquire(&mine->claim);
-    uint64_t own = load_relaxed(&mine->wanted) - load_relaxed(&party->record->sent);
     struct cursor seen = {0};
     uint64_t drawn = 0;
     for (int rounds = 0; rounds < ROUNDS_MAX; rounds++) {
         uint64_t before;
-        int result = places_before(party, word >> STATE_BITS, &before);
+        int result = places_before(party, ticket, &before);
         if (result == 0)
             result = chan__ring_has_places(party, before + own);
-        if (result >= 0)
-            grant(mine, word);
         if (result != -EAGAIN)
             return result < 0 ? result : 0;
         uint64_t drawn_now = load_acquire(&seg_hot(s)->tickets);
@@ -184,12 +181,22 @@ int chan__admission_attempt(struct party *party)
     return -EAGAIN;
 }
 
-int chan__admission_look(struct party *party)
+int chan__admission_attempt(struct party *party)
+{
+    struct seg_admission *mine = &party->record->own.admission;
+    uint64_t word = load_acquire(&mine->claim);
+    uint64_t own = load_relaxed(&mine->wanted) - load_relaxed(&party->record->sent);
+    int result = find_room(party, word >> STATE_BITS, own);
+    if (!result)
+        grant(mine, word);
+    return result;
+}
+
+int chan__admission_look(struct party *party, uint64_t places)
 {
     const struct seg_record *record = party->record;
-    uint64_t own = load_relaxed(&record->own.admission.secured) - load_relaxed(&record->sent), before;
-    int result = places_before(party, UINT64_MAX, &before);
-    return result ? result : chan__ring_has_places(party, before + own + 1);
+    uint64_t own = load_relaxed(&record->own.admission.secured) - load_relaxed(&record->sent);
+    return find_room(party, UINT64_MAX, own + places);
 }
 
 void chan__admission_withdraw(struct party *party)

@@ -48,8 +48,8 @@ void chan__admission_claim(struct party *party, uint64_t places);
 /* Get them if it is this claim's turn and they are free. -EAGAIN: not yet. -EPIPE: sealed. -EBADMSG. */
 int chan__admission_attempt(struct party *party);
 
-/* Whether a claim made now, for one place, would be granted at once: 0, or what the attempt would say. */
-int chan__admission_look(struct party *party);
+/* Whether a claim made now, for so many places, would be granted at once: 0, or what the attempt would say. */
+int chan__admission_look(struct party *party, uint64_t places);
 
 /* Give up the claim that waits, or places that one has. Others may have room now. */
 void chan__admission_withdraw(struct party *party);

@@ -229,6 +229,7 @@ static void detach(struct handle *h)
 
 void chan__close_handle(struct handle *h)
 {
+    chan__pollables_close(h);
     if (chan__is_usable(h))
         detach(h);
     else if (h->state == CHAN_STATE_PREPARED)

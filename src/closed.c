@@ -10,7 +10,7 @@ static bool nobody_follows(const struct chan *ch)
     return ch->segment.g.kind == CHAN_WATCH && !chan__endpoint_count(&ch->segment, CHAN_ROLE_RECEIVER);
 }
 
-static int attempt_closed(void *operation)
+int chan__attempt_closed(void *operation)
 {
     const struct chan_sender *tx = operation;
     const struct chan *ch = tx->handle.chan;
@@ -25,7 +25,7 @@ static int wait_closed_until(struct chan_sender *tx, int64_t deadline_ns)
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = chan__wait_for_end(&tx->handle, attempt_closed, tx, deadline_ns);
+    result = chan__wait_for_end(&tx->handle, chan__attempt_closed, tx, deadline_ns);
     chan__handle_leave(&tx->handle);
     return result;
 }

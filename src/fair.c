@@ -39,12 +39,15 @@ void chan__fair_withdraw(struct chan_sender *tx)
     chan__event_notify(space_event(tx), INT_MAX);
 }
 
-int chan__fair_secure(struct chan_sender *tx, uint64_t places, bool *claims)
+int chan__fair_secure(struct chan_sender *tx, uint64_t places, bool waits, bool *claims)
 {
+    int result = waits || *claims ? 0 : chan__admission_look(party_of(tx), places);
+    if (result)
+        return result;
     if (!*claims)
         chan__admission_claim(party_of(tx), places);
     *claims = true;
-    int result = chan__admission_attempt(party_of(tx));
+    result = chan__admission_attempt(party_of(tx));
     if (result)
         return result;
     *claims = false;
@@ -71,7 +74,7 @@ static int attempt_put(void *sending)
     if (!result)
         result = chan__sending_fill(op);
     if (!result)
-        result = chan__fair_secure(op->tx, 1, &op->claims);
+        result = chan__fair_secure(op->tx, 1, op->waits, &op->claims);
     if (result)
         return result;
     result = chan__fair_place(op);
@@ -82,6 +85,7 @@ static int attempt_put(void *sending)
 
 int chan__fair_put(struct sending *op, int64_t deadline_ns)
 {
+    op->waits = deadline_ns != DEADLINE_TRY;
     int result = chan__wait(&op->tx->handle, attempt_put, op, deadline_ns);
     if (op->claims)
         chan__fair_withdraw(op->tx);
@@ -95,7 +99,7 @@ int chan__fair_send_ready(struct chan_sender *tx, struct stamp *stamp)
     int result = chan__sending_check_open(tx);
     uint64_t tickets = load_acquire(&seg_hot(party->segment)->tickets);
     if (!result)
-        result = chan__admission_look(party);
+        result = chan__admission_look(party, 1);
     *stamp = (struct stamp){{chan__ring_number(&party->segment->g, party->cursor), tickets}};
     return result == -EAGAIN ? result : 0;
 }

@@ -5,9 +5,9 @@
 
 #include "src/kind.h"
 
-/* An attempt to get places of one's own. *claims: whether the claim for them is there, and waits. -EAGAIN: not yet.
- * -EPIPE: closed. */
-int chan__fair_secure(struct chan_sender *tx, uint64_t places, bool *claims);
+/* An attempt to get places of one's own. *claims: whether the claim for them is there, and waits. Who does not wait
+ * makes no claim that would have to wait: giving it up wakes all who do. -EAGAIN: not yet. -EPIPE: closed. */
+int chan__fair_secure(struct chan_sender *tx, uint64_t places, bool waits, bool *claims);
 
 /* Give up places, or the claim; tell those who wait. */
 void chan__fair_release(struct chan_sender *tx, uint64_t places);

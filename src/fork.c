@@ -18,10 +18,12 @@ static void before_fork(void)
 {
     pthread_mutex_lock(&claiming);
     chan__keeper_before_fork();
+    chan__poller_before_fork();
 }
 
 static void after_fork_in_parent(void)
 {
+    chan__poller_after_fork(false);
     chan__keeper_after_fork(false);
     pthread_mutex_unlock(&claiming);
 }
@@ -29,6 +31,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     chan__forks++;
+    chan__poller_after_fork(true);
     chan__keeper_after_fork(true);
     pthread_mutex_unlock(&claiming);
 }

@@ -30,6 +30,8 @@ struct surroundings {
     uint64_t offers, orphans, state;
 };
 
+struct pollable;
+
 /* The common part of struct chan_sender and struct chan_receiver. */
 struct handle {
     struct endpoint endpoint;
@@ -48,6 +50,7 @@ struct handle {
         cancelled;      /* a call that would wait is to return -ECANCELED instead. Writer: any thread; taken
                             * back by the call */
     atomic_flag in_use; /* checked builds: a call is running */
+    struct pollable *pollables; /* its descriptors for event loops, a list */
 };
 
 struct chan_sender {
@@ -209,7 +212,8 @@ int chan__instance_open(void); /* its descriptor, or -1 */
 bool chan__instance_is(int fd);
 void chan__instance_close(int fd);
 
-/* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. */
+/* waiting (wait.c): repeat `attempt` until it says something else than -EAGAIN, or the deadline passes. A try waits for
+ * nothing, but has the handle's descriptor wait. */
 atomic_u32 *chan__event_of(const struct handle *h, uint32_t waits_for); /* CHAN_WAITS_FOR_* */
 
 /* Whoever shows an offer or a demand sleeps on a bell of its own instead: it is for nobody else. */
@@ -217,6 +221,21 @@ atomic_u32 *chan__sleeps_on(const struct handle *h, uint32_t waits_for);
 void chan__count_sleep(struct seg_record *record, uint32_t waits_for, uint64_t slept_ns);
 int chan__wait_patiently(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation,
                          int64_t deadline_ns);
+
+/* Descriptors for event loops (pollable.c). A try_ form has found nothing: try once more, and if that is in vain, make
+ * the descriptor for it unreadable until there may be something. */
+int chan__pollable_attempt(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation);
+
+/* The handle's thread is going to sleep by itself: nobody need sleep for it. Close them all. */
+void chan__pollables_rest(struct handle *h);
+void chan__pollables_close(struct handle *h);
+
+/* the thread that sleeps for them (poller.c) */
+void chan__poller_before_fork(void);
+void chan__poller_after_fork(bool child);
+
+/* Whether nobody will receive any more (closed.c): 0, or -EAGAIN. */
+int chan__attempt_closed(void *tx);
 
 /* The same for the end of the channel. */
 int chan__wait_for_end(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns);
@@ -226,7 +245,7 @@ static inline int chan__wait_for(struct handle *h, uint32_t waits_for, int (*att
                                  void *operation, int64_t deadline_ns)
 {
     int result = attempt(operation);
-    if (result != -EAGAIN || deadline_ns == DEADLINE_TRY)
+    if (result != -EAGAIN || (deadline_ns == DEADLINE_TRY && !h->pollables))
         return result;
     return chan__wait_patiently(h, waits_for, attempt, operation, deadline_ns);
 }

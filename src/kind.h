@@ -21,7 +21,7 @@ struct sending {
     size_t size;
     struct held spare;
     bool has_memory;
-    bool waits;          /* rendezvous: it may be offered */
+    bool waits;          /* rendezvous: it may be offered; fair: it may stand in line */
     uint32_t ticket;     /* rendezvous: when the call began */
     struct batch *batch; /* NULL: wake a receiver at once */
     bool claims;         /* fair: has a claim that waits for its place */

@@ -10,6 +10,7 @@
 struct reserving {
     struct chan_sender *tx;
     uint64_t places;
+    bool waits;
     bool claims;
 };
 
@@ -17,12 +18,14 @@ static int attempt_reserve(void *operation)
 {
     struct reserving *op = operation;
     int result = chan__sending_check_open(op->tx);
-    return result || !op->places ? result : chan__fair_secure(op->tx, op->places, &op->claims);
+    if (result || !op->places)
+        return result;
+    return chan__fair_secure(op->tx, op->places, op->waits, &op->claims);
 }
 
 static int reserve(struct chan_sender *tx, uint64_t places, int64_t deadline_ns)
 {
-    struct reserving op = {.tx = tx, .places = places};
+    struct reserving op = {.tx = tx, .places = places, .waits = deadline_ns != DEADLINE_TRY};
     /* Never to be had. The try_ form says so as it says of what is not to be had now, closed or not. */
     if (places > tx->handle.chan->segment.g.messages)
         return deadline_ns == DEADLINE_TRY ? -EAGAIN : -EINVAL;

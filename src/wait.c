@@ -189,6 +189,9 @@ int chan__wait_patiently(struct handle *h, uint32_t waits_for, int (*attempt)(vo
                          int64_t deadline_ns)
 {
     int result = -EAGAIN;
+    if (deadline_ns == DEADLINE_TRY)
+        return chan__pollable_attempt(h, waits_for, attempt, operation);
+    chan__pollables_rest(h);
     if (h->spinning != SPIN_NEVER)
         result = spin(h, attempt, operation);
     if (result == -EAGAIN)
@@ -201,7 +204,10 @@ int chan__wait_patiently(struct handle *h, uint32_t waits_for, int (*attempt)(vo
 int chan__wait_for_end(struct handle *h, int (*attempt)(void *), void *operation, int64_t deadline_ns)
 {
     int result = attempt(operation);
-    if (result != -EAGAIN || deadline_ns == DEADLINE_TRY)
+    if (result == -EAGAIN && deadline_ns == DEADLINE_TRY)
+        return chan__pollable_attempt(h, CHAN_WAITS_FOR_CLOSE, attempt, operation);
+    if (result != -EAGAIN)
         return result;
+    chan__pollables_rest(h);
     return sleep_until(h, CHAN_WAITS_FOR_CLOSE, attempt, operation, deadline_ns);
 }
