@@ -187,7 +187,7 @@ static void add_group(struct campaign *campaign, const struct choice *choice, en
         setup.mode = mode;
         setup.transport = transports[i];
         setup.shape.size = size;
-        if (choice->transports && !listed(choice->transports, transports[i]->name))
+        if (choice->transports ? !listed(choice->transports, transports[i]->name) : transports[i]->by_name)
             continue;
         if (listed(choice->without, transports[i]->name))
             continue;

@@ -25,6 +25,7 @@ struct transport {
     enum waits waits;
     unsigned batch;  /* messages that one send() or recv() moves, at most */
     int in_process;  /* its ends are threads of one process */
+    int by_name;     /* measured only if asked for by name */
     int stamps_only; /* messages are handed over as they lie; only their stamps are written and read */
 
     int (*can)(const struct shape *shape); /* 1 if it can carry that */
@@ -55,6 +56,16 @@ extern const struct transport shmchan_sleep;
 extern const struct transport stream_transport;
 extern const struct transport pipe_transport;
 extern const struct transport socket_transport;
+extern const struct transport wait_select;
+extern const struct transport wait_select_8;
+extern const struct transport wait_select_64;
+extern const struct transport wait_select_128;
+extern const struct transport wait_epoll;
+extern const struct transport wait_epoll_8;
+extern const struct transport wait_epoll_64;
+extern const struct transport wait_epoll_128;
+extern const struct transport wait_eventfd;
+extern const struct transport wait_pipe;
 
 extern const struct transport *const transports[]; /* NULL-terminated */
 
