@@ -21,10 +21,10 @@
  * was tried last: after a large message found no memory, of memory for that.
  *
  * What it costs: senders and receivers on the other side nothing while the descriptor is readable, and
- * else, at the change, what it costs to wake a process that sleeps in a call: one system call before it and
- * one after it. In this process a thread, one for all descriptors, sleeps in place of the loop. A
- * descriptor that nobody asks for costs nothing. Waking through it takes one switch of threads more than a
- * blocking call does.
+ * else, at the change, what it costs to wake a process that sleeps in a call: one system call, or two if
+ * somebody falls asleep meanwhile. In this process a thread, one for all descriptors, sleeps in place of
+ * the loop. A descriptor that nobody asks for costs nothing. Waking through it takes one switch of threads
+ * more than a blocking call does.
  *
  * Who waits by a descriptor is as good as who waits in a call: deaths of peers, closing, and shutdown make
  * it readable; the two mix freely on one channel. A message wakes one of them; a loop that has not come to

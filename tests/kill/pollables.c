@@ -223,15 +223,17 @@ static int serve_survivor(struct stage *stage, const struct act *act)
     return survivor_receives(act) ? take(stage) : put(stage);
 }
 
-/* The survivor's loop, until what it waits for is there: it is called as often as need be. */
+/* The survivor's loop, which tries only when it is called, and as often as need be. */
 static void expect_call(struct stage *stage, const struct act *act)
 {
     int result;
-    while ((result = serve_survivor(stage, act)) == -EAGAIN)
+    do {
         if (!is_called(stage, act)) {
             trial_fail(&stage->trial, "the other loop is not called");
             return;
         }
+        result = serve_survivor(stage, act);
+    } while (result == -EAGAIN);
     must(stage, "what the other loop was called for", result);
 }
 
