@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A channel in a Python asyncio loop, by ctypes: coroutines that await messages, and room for them.
 
-    13_asyncio.py LIBSHMCHAN    the shared library, say build/src/libshmchan.so
+    14_asyncio.py LIBSHMCHAN    the shared library, say build/src/libshmchan.so
 
 A worker process sends numbers with blocking calls; the loop receives them beside a task that ticks, and sends each
 one back squared through a second channel, waiting for room where there is none.

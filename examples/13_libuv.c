@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A channel in a libuv loop, beside a timer: receive what workers send, until the last of them is gone.
  *
- *     ./12_libuv              three workers; a count once every 10 ms, and at the end
+ *     ./13_libuv              three workers; a count once every 10 ms, and at the end
  *
  * The same shape fits libevent (event_new with EV_READ | EV_PERSIST), GLib (g_unix_fd_add) and sd-event. */
 #include <shmchan.h>
@@ -25,7 +25,7 @@ struct loop_state {
 static void check(int result, const char *what)
 {
     if (result < 0) {
-        fprintf(stderr, "12_libuv: %s: %s\n", what, chan_strerror(result));
+        fprintf(stderr, "13_libuv: %s: %s\n", what, chan_strerror(result));
         exit(1);
     }
 }

@@ -2,7 +2,7 @@
 /* One loop for everything: a hundred channels and a listening socket in one epoll set, one thread, no
  * polling.
  *
- *     ./11_epoll_server       a server, a worker that sends into 100 channels, and a client on a socket
+ *     ./12_epoll_server       a server, a worker that sends into 100 channels, and a client on a socket
  *
  * The worker's messages and the client's lines are added up; when all channels have ended and the client
  * has hung up, the client has the sum. Of a channel the loop does what it does of a socket: read until
@@ -26,7 +26,7 @@ static struct chan_receiver *receivers[CHANNELS];
 static int check(int result, const char *what)
 {
     if (result < 0) {
-        fprintf(stderr, "11_epoll_server: %s: %s\n", what, chan_strerror(result));
+        fprintf(stderr, "12_epoll_server: %s: %s\n", what, chan_strerror(result));
         exit(1);
     }
     return result;
