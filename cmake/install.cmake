@@ -7,7 +7,12 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/shmchan")
 
 install(TARGETS shmchan shmchan_static EXPORT shmchan)
 install(FILES include/shmchan.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-install(DIRECTORY include/shmchan DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY include/shmchan DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h"
+    PATTERN "uring.h" EXCLUDE)
+if(TARGET shmchan_uring)
+    install(TARGETS shmchan_uring shmchan_uring_static EXPORT shmchan)
+    install(FILES include/shmchan/uring.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/shmchan")
+endif()
 
 install(EXPORT shmchan NAMESPACE shmchan:: FILE shmchanTargets.cmake DESTINATION "${package_dir}")
 configure_package_config_file(cmake/shmchanConfig.cmake.in shmchanConfig.cmake
@@ -27,6 +32,10 @@ string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
 set(pc_threads "${CMAKE_THREAD_LIBS_INIT}")
 configure_file(cmake/shmchan.pc.in shmchan.pc @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/shmchan.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+if(TARGET shmchan_uring)
+    configure_file(cmake/shmchan-uring.pc.in shmchan-uring.pc @ONLY)
+    install(FILES "${CMAKE_CURRENT_BINARY_DIR}/shmchan-uring.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endif()
 
 foreach(section IN ITEMS 1 3 7)
     file(GLOB pages CONFIGURE_DEPENDS "docs/man/*.${section}")

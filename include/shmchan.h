@@ -18,5 +18,6 @@
 #include <shmchan/timer.h>
 #include <shmchan/select.h>
 #include <shmchan/poll.h>
+<shmchan/waiter.h>
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills, or stops, a process at every event of an operation while another one is asleep in a blocking call
- * that this operation, or the death, is to end. Reports how long the sleeper took. Both, and only one of
+/* Kills, or stops, a process at every event of an operation while another one is asleep, in a blocking call or in a
+ * ring (asleep.h), and this operation, or the death, is to end that. Reports how long the sleeper took. Both, and only one of
  * them, and none, have a keeper; a stopped victim's keeper is stopped with it.
  *
  *   sleepers [ARGUMENT...]       see plan.h
  *
  * Sets: "kept", where the victim has a keeper, whose end takes the kernel long; "plain", where it has
  * none. */
+#include "asleep.h"
 #include "audience.h"
 #include "course.h"
 #include "plan.h"
@@ -29,7 +30,7 @@
 /* So long nothing is expected to happen before it is concluded that there is nothing. */
 #define SETTLE_NS INT64_C(30000000)
 
-/* A process in chan_recv(), chan_send() or chan_wait_closed(), and what has become of it. */
+/* A process that waits for a message, for room or for the end, and what has become of it. */
 struct sleeper {
     pid_t pid;
     bool sends;
@@ -122,13 +123,13 @@ static void sleep_in_call(struct sleeper *s, struct trial *t)
         if (!result)
             atomic_store(&s->shared->attached, 1 + (int)chan_sender_number(tx));
         if (!result)
-            result = s->for_end ? chan_wait_closed(tx) : chan_send(tx, s->shared->message, size);
+            result = s->for_end ? chan_wait_closed(tx) : asleep_send(tx, s->shared->message, size);
     } else if (!result) {
         result = chan_attach_receiver(ch, CHAN_NO_SPIN, &rx);
         if (!result)
             atomic_store(&s->shared->attached, 1 + (int)chan_receiver_number(rx));
         if (!result)
-            result = chan_recv(rx, s->shared->message, sizeof s->shared->message, &s->shared->size);
+            result = asleep_recv(rx, s->shared->message, sizeof s->shared->message, &s->shared->size);
     }
     s->shared->when_ns = chan_now();
     atomic_store(&s->shared->result, result);
@@ -408,7 +409,8 @@ int main(int argc, char **argv)
                                   .operation = operation_find(tasks[i].operation),
                                   .course = course,
                                   .sleeper = &sleeper};
-        if (plan_wants(plan.operation, tasks[i].operation))
+        bool wakes = tasks[i].scene.messages || asleep_shows();
+        if (wakes && plan_wants(plan.operation, tasks[i].operation))
             run_task(&trial, &session, &plan);
     }
     course_free(course);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiters: wait.c's sleep taken apart, for those who sleep somewhere else.
+ *
+ * What is a function there, prepare, look again, sleep, is a state here: `announced` from the moment when the event
+ * was prepared until the next try or withdrawal. The event counts nobody (shm/event.h), so a process killed in that
+ * state leaves nothing to be repaired. A wake-up that the kernel gave to its sleep, which may outlive the process's
+ * mappings by a little, is made up for by whoever notices the death and wakes everybody. */
+#include "src/kind.h"
+#include "src/patience.h"
+
+#include "shm/event.h"
+
+#include <stdlib.h>
+
+struct chan_waiter {
+    struct handle *handle;
+    struct chan_receiver *rx; /* or NULL, and the other is set */
+    struct chan_sender *tx;
+    uint32_t waits_for; /* CHAN_WAITS_FOR_* */
+    struct patience patience;
+
+    /* of the sleep that is announced */
+    bool announced;
+    uint32_t key;
+    int64_t begin_ns, end_ns;
+};
+
+static int create(struct handle *h, struct chan_receiver *rx, struct chan_sender *tx,
+                  struct chan_waiter **out)
+{
+    if (!chan__is_usable(h))
+        return -ECHILD;
+    struct chan_waiter *w = calloc(1, sizeof *w);
+    if (!w)
+        return -ENOMEM;
+    w->handle = h;
+    w->rx = rx;
+    w->tx = tx;
+    w->waits_for = rx ? CHAN_WAITS_FOR_MESSAGE : CHAN_WAITS_FOR_SPACE;
+    w->patience.now_ns = PATIENCE_NS;
+    *out = w;
+    return 0;
+}
+
+int chan_waiter_of_receiver(struct chan_receiver *rx, struct chan_waiter **out)
+{
+    return rx && out ? create(&rx->handle, rx, NULL, out) : -EINVAL;
+}
+
+int chan_waiter_of_sender(struct chan_sender *tx, struct chan_waiter **out)
+{
+    return tx && out ? create(&tx->handle, NULL, tx, out) : -EINVAL;
+}
+
+static atomic_u32 *event_of(const struct chan_waiter *w)
+{
+    return chan__event_of(w->handle, w->waits_for);
+}
+
+static int look(const struct chan_waiter *w)
+{
+    const struct kind *kind = chan__kind(w->handle->chan);
+    struct stamp unused;
+    int result = chan__handle_enter(w->handle);
+    if (result)
+        return result;
+    result = w->rx ? kind->recv_ready(w->rx, &unused) : kind->send_ready(w->tx, &unused);
+    chan__handle_leave(w->handle);
+    return result;
+}
+
+/* A look finds room for a small message: whether a large one's payload memory is there, only an attempt tells. */
+static bool look_is_all(const struct chan_waiter *w)
+{
+    return w->rx || !w->handle->chan->segment.g.units;
+}
+
+static int try_once(struct chan_waiter *w, int (*attempt)(void *), void *argument)
+{
+    int result = attempt ? attempt(argument) : look(w);
+    if (result != -EAGAIN && (attempt || look_is_all(w)))
+        w->patience.now_ns = PATIENCE_NS; /* not woken in vain */
+    return result;
+}
+
+static void announce(struct chan_waiter *w)
+{
+    struct seg_record *record = w->handle->endpoint.party.record;
+    w->begin_ns = chan_now();
+    w->patience.alone = !chan__keeper_watches(w->handle->chan);
+    w->end_ns = patience_end(&w->patience, w->begin_ns, CHAN_FOREVER);
+    store_relaxed(&record->waiting_since_ns, (uint64_t)w->begin_ns);
+    store_release(&record->waits_for, w->waits_for);
+    w->key = chan__event_prepare(event_of(w)); /* SLEEP */
+    w->announced = true;
+}
+
+static void stop_waiting(struct chan_waiter *w)
+{
+    struct seg_record *record = w->handle->endpoint.party.record;
+    w->announced = false;
+    store_release(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
+}
+
+static void end_sleep(struct chan_waiter *w)
+{
+    int64_t now = chan_now();
+    bool to_its_end = now >= w->end_ns && load_seq_cst(event_of(w)) == w->key;
+    chan__count_sleep(w->handle->endpoint.party.record, w->waits_for, (uint64_t)(now - w->begin_ns));
+    stop_waiting(w);
+    if (patience_is_over(&w->patience, to_its_end))
+        (void)chan__heal(w->handle->chan);
+}
+
+int chan_waiter_try(struct chan_waiter *w, int (*attempt)(void *), void *argument, struct chan_sleep *out)
+{
+    if (!w || !out)
+        return -EINVAL;
+    if (!chan__is_usable(w->handle))
+        return -ECHILD;
+    if (w->announced)
+        end_sleep(w);
+    int result = try_once(w, attempt, argument);
+    if (result != -EAGAIN)
+        return result;
+    announce(w);
+    result = try_once(w, attempt, argument); /* whatever comes after this changes the event's word */
+    if (result != -EAGAIN) {
+        stop_waiting(w);
+        return result;
+    }
+    *out = (struct chan_sleep){(const uint32_t *)(const void *)event_of(w), w->key, w->end_ns};
+    return -EAGAIN;
+}
+
+void chan_waiter_withdraw(struct chan_waiter *w)
+{
+    if (!w || !chan__is_usable(w->handle))
+        return;
+    bool was_rung = w->announced && load_seq_cst(event_of(w)) != w->key;
+    if (w->announced)
+        end_sleep(w);
+    if (was_rung || look(w) != -EAGAIN)
+        chan__event_notify(event_of(w), 1);
+}
+
+void chan_waiter_close(struct chan_waiter *w)
+{
+    if (!w)
+        return;
+    if (w->announced && chan__is_usable(w->handle)) {
+        stop_waiting(w);
+        chan__event_notify_all(event_of(w));
+    } else {
+        chan_waiter_withdraw(w);
+    }
+    free(w);
+}
