@@ -18,6 +18,7 @@ struct chan_waiter {
     struct chan_sender *tx;
     uint32_t waits_for; /* CHAN_WAITS_FOR_* */
     struct patience patience;
+    bool was_rung; /* since a try last found nothing: perhaps in place of somebody else */
 
     /* of the sleep that is announced */
     bool announced;
@@ -105,7 +106,9 @@ static void stop_waiting(struct chan_waiter *w)
 static void end_sleep(struct chan_waiter *w)
 {
     int64_t now = chan_now();
-    bool to_its_end = now >= w->end_ns && load_seq_cst(event_of(w)) == w->key;
+    bool is_rung = load_seq_cst(event_of(w)) != w->key;
+    bool to_its_end = now >= w->end_ns && !is_rung;
+    w->was_rung |= is_rung;
     chan__count_sleep(w->handle->endpoint.party.record, w->waits_for, (uint64_t)(now - w->begin_ns));
     stop_waiting(w);
     if (patience_is_over(&w->patience, to_its_end))
@@ -129,6 +132,7 @@ int chan_waiter_try(struct chan_waiter *w, int (*attempt)(void *), void *argumen
         stop_waiting(w);
         return result;
     }
+    w->was_rung = false; /* whatever it was for, others have taken it, or it is still to come */
     *out = (struct chan_sleep){(const uint32_t *)(const void *)event_of(w), w->key, w->end_ns};
     return -EAGAIN;
 }
@@ -137,11 +141,11 @@ void chan_waiter_withdraw(struct chan_waiter *w)
 {
     if (!w || !chan__is_usable(w->handle))
         return;
-    bool was_rung = w->announced && load_seq_cst(event_of(w)) != w->key;
     if (w->announced)
         end_sleep(w);
-    if (was_rung || look(w) != -EAGAIN)
+    if (w->was_rung || look(w) != -EAGAIN)
         chan__event_notify(event_of(w), 1);
+    w->was_rung = false;
 }
 
 void chan_waiter_close(struct chan_waiter *w)

@@ -59,7 +59,7 @@ static int wait_for(struct chan_waiter *w, int (*attempt)(void *), void *argumen
             return -ETIMEDOUT;
         sleep_on(&sleep);
     }
-    return result;
+    return chan_now() < end ? result : -ETIMEDOUT;
 }
 
 struct errand {
