@@ -18,6 +18,6 @@
 #include <shmchan/timer.h>
 #include <shmchan/select.h>
 #include <shmchan/poll.h>
-<shmchan/waiter.h>
+#include <shmchan/waiter.h>
 
 #endif
