@@ -30,7 +30,7 @@ static void usage(FILE *out)
     fputs("usage: chanbench [OPTION]...\n"
           "  --mode throughput|roundtrip|wakeup   default: the first two\n"
           "  --size BYTES,...              default: 8,64,256,1k,4k,64k,1m\n"
-          "  --transport NAME,...          default: all\n"
+          "  --transport NAME,...          default: all before \"select\", and peers\n"
           "  --without NAME,...            not these\n"
           "  --senders N --receivers M     processes on one queue; implies throughput; default 1 and 1\n"
           "  --passes N                    runs of each, interleaved; default 5\n"

@@ -323,13 +323,13 @@ static unsigned recv_pipe(void *handle, struct sink *sink)
                                        .recv = its_recv}
 
 WAITING(wait_select, "select", "chan_select on a channel", create_1, attach_select, recv_by_select);
-WAITING(wait_select_8, "select-8", "on 8", create_8, attach_select, recv_by_select);
-WAITING(wait_select_64, "select-64", "on 64", create_64, attach_select, recv_by_select);
-WAITING(wait_select_128, "select-128", "on 128", create_128, attach_select, recv_by_select);
+WAITING(wait_select_8, "select-8", "chan_select on 8 channels", create_8, attach_select, recv_by_select);
+WAITING(wait_select_64, "select-64", "chan_select on 64", create_64, attach_select, recv_by_select);
+WAITING(wait_select_128, "select-128", "chan_select on 128", create_128, attach_select, recv_by_select);
 WAITING(wait_epoll, "epoll", "epoll on a channel's descriptor", create_1, attach_epoll, recv_by_epoll);
-WAITING(wait_epoll_8, "epoll-8", "on 8", create_8, attach_epoll, recv_by_epoll);
-WAITING(wait_epoll_64, "epoll-64", "on 64", create_64, attach_epoll, recv_by_epoll);
-WAITING(wait_epoll_128, "epoll-128", "on 128", create_128, attach_epoll, recv_by_epoll);
+WAITING(wait_epoll_8, "epoll-8", "epoll on 8 descriptors", create_8, attach_epoll, recv_by_epoll);
+WAITING(wait_epoll_64, "epoll-64", "epoll on 64", create_64, attach_epoll, recv_by_epoll);
+WAITING(wait_epoll_128, "epoll-128", "epoll on 128", create_128, attach_epoll, recv_by_epoll);
 WAITING(wait_eventfd, "eventfd", "a channel, and an eventfd in epoll written for each message",
         create_with_eventfd, attach_eventfd, recv_by_epoll);
 

@@ -12,6 +12,7 @@
 #include "shm/event.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -201,6 +202,8 @@ static void sleep_on(struct poller *poller, uint32_t count)
     poller->sleeps = true;
     pthread_mutex_unlock(&lock);
     int result = chan__waitset_sleep(&poller->waitset, bell, poller->keys, count, NULL, 0, end_ns);
+    if (!result)
+        sched_yield(); /* who rang may have been preempted by this, right before what it rang for */
     bool failed = result && result != -ETIMEDOUT && result != -EINTR;
     if (failed) /* no lookouts: look by ourselves */
         (void)chan__waitset_sleep(&poller->waitset, bell, NULL, 0, NULL, 0,
