@@ -75,6 +75,7 @@ struct stage {
     struct chan_sender *tx, *aside_tx;
     struct chan_receiver *rx, *aside_rx;
     struct notes *notes;
+    struct chan_ticket ticket; /* of the call that the victim waits for */
     pid_t sleeper;
     bool sleeper_booked; /* what it received is in the books */
     uint32_t got[64];    /* by survivors, and the sleeper: how often each message */
@@ -246,13 +247,12 @@ static void drain(struct stage *s, struct chan_receiver *rx)
 /* What the victim waits for. On a rendezvous channel it happens only if the victim shows something. */
 static void serve(struct stage *s)
 {
-    struct chan_ticket ticket;
     uint32_t id = FOR_ONE;
     int result;
     if (s->arm->sends)
         result = receive(s, s->rx);
     else if (s->arm->kind == CHAN_CALL)
-        result = chan_try_call_start(s->tx, &id, sizeof id, &ticket);
+        result = chan_try_call_start(s->tx, &id, sizeof id, &s->ticket);
     else
         result = send_id(s->tx, id);
     s->is_there = !result;
@@ -317,6 +317,14 @@ static void end_sleeper(struct stage *s)
 
 /* ---- what must be so ---- */
 
+/* A request that a server died over goes to no other, unless that was asked for: its caller is told. */
+static bool has_failed(struct stage *s)
+{
+    uint32_t answer;
+    return s->arm->kind == CHAN_CALL &&
+           chan_try_call_finish(s->tx, &s->ticket, &answer, sizeof answer, NULL) == -EPIPE;
+}
+
 /* One who receives has it, or the others have; one who sends has sent it, or not. */
 static void check_messages(struct stage *s, bool completed)
 {
@@ -335,7 +343,7 @@ static void check_messages(struct stage *s, bool completed)
         return;
     }
     bool has = selected && s->notes->releases == 2, may_have = selected && s->notes->releases;
-    if (s->is_there && !s->got[FOR_ONE] && !may_have)
+    if (s->is_there && !s->got[FOR_ONE] && !may_have && !has_failed(s))
         fail(s, "the message is lost");
     if (s->got[FOR_ONE] && has)
         fail(s, "the message was received twice");
