@@ -22,6 +22,7 @@ static const struct word record_words[] = {
     {offsetof(struct seg_record, base_messages), "base counters"},
     {offsetof(struct seg_record, deaths), "deaths"},
     {offsetof(struct seg_record, units_reclaimed), "units_reclaimed"},
+    {offsetof(struct seg_record, lapses_ns), "lapses_ns"},
     {offsetof(struct seg_record, intent_old), "intent_old"},
     {offsetof(struct seg_record, intent_cell), "intent_cell"},
     {offsetof(struct seg_record, intent_held), "intent_held"},

@@ -221,6 +221,9 @@ static void stop_at(struct stage *stage, const struct course *course, const stru
     int looked = act->sends ? receive_value(stage, &seen) : -EPIPE;
     if (act->sends && looked && looked != -EAGAIN && !(looked == -EPIPE && act->run == run_close_sender))
         trial_fail(&stage->trial, "looking: %s", chan_error_name(looked));
+    /* Sending and closing are one step. */
+    if (act->sends && !looked && !chan_is_closed(stage->ch))
+        trial_fail(&stage->trial, "received, and not closed");
     if (!victim_continue(&victim, 3000))
         trial_fail(&stage->trial, "after being continued it does not finish");
     must(stage, "after being continued", stage->sight->result);
