@@ -478,8 +478,9 @@ static void test_a_cancelled_call_withdraws(const struct flavour *flavour)
 static void test_it_has_no_capacity_to_ask_for(const struct flavour *flavour)
 {
     struct flavour own = rendezvous(flavour);
-    struct chan_options options = flavour_options(&own, 1);
+    struct chan_options options = flavour_options(&own, 0);
     struct chan *ch = NULL;
+    options.messages = 1;
     expect_result(chan_create_anonymous(&options, &ch), -EINVAL);
     expect(ch == NULL);
 }
