@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ringwait: what it takes to wake a program that waits in an io_uring for a message, and other ways beside it; see
- * README.md. */
+/* ringwait: what it takes to wake a program that waits in an io_uring for a message, and other ways beside
+ * it; see README.md. */
 #include "calls.h"
 #include "transport.h"
 
@@ -174,7 +174,8 @@ static void receive_without_time_outs(struct run *run, struct chan_receiver *rx)
     io_uring_queue_exit(&ring);
 }
 
-/* A thread waits in a call, and writes to an eventfd that the ring reads. The handle changes hands with `turn`. */
+/* A thread waits in a call, and writes to an eventfd that the ring reads. The handle changes hands with
+ * `turn`. */
 struct bridge {
     struct chan_select *sel;
     int event;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waiters: wait.c's sleep taken apart, for those who sleep somewhere else.
  *
- * What is a function there, prepare, look again, sleep, is a state here: `announced` from the moment when the event
- * was prepared until the next try or withdrawal. The event counts nobody (shm/event.h), so a process killed in that
- * state leaves nothing to be repaired. A wake-up that the kernel gave to its sleep, which may outlive the process's
- * mappings by a little, is made up for by whoever notices the death and wakes everybody. */
+ * What is a function there, prepare, look again, sleep, is a state here: `announced` from the moment when the
+ * event was prepared until the next try or withdrawal. The event counts nobody (shm/event.h), so a process
+ * killed in that state leaves nothing to be repaired. A wake-up that the kernel gave to its sleep, which may
+ * outlive the process's mappings by a little, is made up for by whoever notices the death and wakes
+ * everybody. */
 #include "src/kind.h"
 #include "src/patience.h"
 
@@ -70,7 +71,8 @@ static int look(const struct chan_waiter *w)
     return result;
 }
 
-/* A look finds room for a small message: whether a large one's payload memory is there, only an attempt tells. */
+/* A look finds room for a small message: whether a large one's payload memory is there, only an attempt
+ * tells. */
 static bool look_is_all(const struct chan_waiter *w)
 {
     return w->rx || !w->handle->chan->segment.g.units;

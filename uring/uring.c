@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waiting for channels in an io_uring: a waiter whose sleep is a request on the user's ring.
  *
- * A sleep is two linked entries, IORING_OP_FUTEX_WAIT on the waiter's word and a time-out for its `until_ns`. The word's
- * value is compared by the kernel when the entry is submitted, however late: what has changed since the waiter
- * looked completes it at once. Of a wake-up and the time-out, or a cancellation, exactly one ends the wait; the
- * time-out's own completion is suppressed. Once the completion is in the ring, nobody sleeps for us any more. */
+ * A sleep is two linked entries, IORING_OP_FUTEX_WAIT on the waiter's word and a time-out for its `until_ns`.
+ * The word's value is compared by the kernel when the entry is submitted, however late: what has changed
+ * since the waiter looked completes it at once. Of a wake-up and the time-out, or a cancellation, exactly one
+ * ends the wait; the time-out's own completion is suppressed. Once the completion is in the ring, nobody
+ * sleeps for us any more. */
 #include <shmchan/uring.h>
 
 #include <errno.h>

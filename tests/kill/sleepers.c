@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills, or stops, a process at every event of an operation while another one is asleep, in a blocking call or in a
- * ring (asleep.h), and this operation, or the death, is to end that. Reports how long the sleeper took. Both, and only one of
- * them, and none, have a keeper; a stopped victim's keeper is stopped with it.
+/* Kills, or stops, a process at every event of an operation while another one is asleep, in a blocking call
+ * or in a ring (asleep.h), and this operation, or the death, is to end that. Reports how long the sleeper
+ * took. Both, and only one of them, and none, have a keeper; a stopped victim's keeper is stopped with it.
  *
  *   sleepers [ARGUMENT...]       see plan.h
  *

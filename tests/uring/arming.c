@@ -437,7 +437,8 @@ static void test_a_sender_waits_for_room(void)
     chan_close(ch);
 }
 
-/* There is a place, but no payload memory: the wait is for that, and does not come back until there is some. */
+/* There is a place, but no payload memory: the wait is for that, and does not come back until there is some.
+ * */
 static void test_a_large_message_waits_for_memory(void)
 {
     enum { LARGE = 100000 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes killed and stopped while they wait in a ring: nothing is lost, and nobody else is kept waiting. */
+/* Processes killed and stopped while they wait in a ring: nothing is lost, and nobody else is kept waiting.
+ * */
 #include "loop.h"
 
 #include <errno.h>

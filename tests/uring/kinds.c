@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every kind of channel is waited for on a ring, on both sides, against peers in another process that block. */
+/* Every kind of channel is waited for on a ring, on both sides, against peers in another process that block.
+ * */
 #include "loop.h"
 
 #include <errno.h>
