@@ -36,8 +36,8 @@ CHAN_BEGIN
 struct chan_uring;
 
 /* For messages, or for room. Nothing is prepared on the ring yet. It needs a ring of two entries at least.
- *   -EOPNOTSUPP  the kernel cannot wait on futexes in a ring, or does not let the ring be asked: wait for the
- *                endpoint in another way
+ *   -EOPNOTSUPP  the kernel cannot wait on futexes in a ring, or does not let the ring be asked: have the
+ *                ring poll the endpoint's descriptor (<shmchan/poll.h>)
  *   -EINVAL      NULL, or the ring is too small      -ENOMEM -ECHILD
  * Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_uring_of_receiver(struct io_uring *ring, struct chan_receiver *rx,

@@ -15,8 +15,8 @@
  *         ... sleep while *sleep.word is sleep.value, until sleep.until_ns, or for anything else ...
  *     }
  *
- * Waiters are for messages and for room; a caller that waits for an answer, and a sender that waits for the
- * end, do that in calls of their own.
+ * Waiters are for messages and for room. A caller that waits for an answer, and a sender that waits for the
+ * end, have calls for that, and descriptors (<shmchan/poll.h>).
  *
  * Who waits announces that, so that senders make no system call where nobody does. A waiter belongs to one
  * thread at a time, together with its endpoint, which must outlive it. After fork() the child's use of it is
