@@ -16,6 +16,16 @@
 /* How often others may be faster to give up the oldest message, each time freeing memory themselves. */
 #define RETIRE_TRIES 16
 
+/* Of the receivers nobody holds the sender up any more. Should that be because the last of them has just been found
+ * dead, whoever found it may not have said yet that they are gone. */
+static int check_receivers(struct chan_sender *tx)
+{
+    struct chan *ch = tx->handle.chan;
+    if (!chan__endpoint_count(&ch->segment, CHAN_ROLE_RECEIVER))
+        chan__life_update(ch);
+    return chan__sending_check_open(tx);
+}
+
 /* The tail, if a message may be sent there now: *word is that of its cell. -EAGAIN: a receiver has not read what
  * would be overwritten. */
 static int find_place(struct chan_sender *tx, uint64_t *word)
@@ -27,9 +37,10 @@ static int find_place(struct chan_sender *tx, uint64_t *word)
         return result;
     uint64_t tail = chan__ring_number(&s->g, party->cursor);
     uint64_t overwritten = tail - s->g.messages; /* in the first lap a number before all others */
-    if ((int64_t)(overwritten - tx->slowest) >= 0)
-        tx->slowest = chan__subscription_slowest(s, tail);
-    return (int64_t)(overwritten - tx->slowest) < 0 ? 0 : -EAGAIN;
+    if ((int64_t)(overwritten - tx->slowest) < 0)
+        return 0;
+    tx->slowest = chan__subscription_slowest(s, tail);
+    return (int64_t)(overwritten - tx->slowest) < 0 ? check_receivers(tx) : -EAGAIN;
 }
 
 /* The payload memory of what a sender has got back: others may be waiting for it. */
