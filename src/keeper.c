@@ -8,12 +8,11 @@
  * cannot be had (CHAN_NO_KEEPER, no inotify instance left, no /proc, no thread), sleepers look for
  * themselves every 20 ms: see wait.c. */
 #include "src/handle.h"
+#include "src/thread.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +24,6 @@
 static const int next_look_ms[] = {-1, 400, 150, 60, 16,
                                    4,  2,   1,   1}; /* by the number of looks that are left */
 #define LOOKS 8
-
-#define STACK_BYTES (256 * 1024)
 
 struct keeper {
     sem_t running;
@@ -154,24 +151,6 @@ static void *keep(void *arg)
     return NULL;
 }
 
-static int start_thread(struct keeper *keeper)
-{
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    int result = pthread_attr_init(&attributes);
-    if (result)
-        return result;
-    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    sigfillset(&all); /* the program's signal handlers are not for this thread */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    result = pthread_create(&keeper->thread, &attributes, keep, keeper);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (!result)
-        (void)pthread_setname_np(keeper->thread, "shmchan-keeper");
-    return result;
-}
-
 static struct keeper *start(void)
 {
     if (!chan__instance_is(inotify_fd))
@@ -180,7 +159,7 @@ static struct keeper *start(void)
     if (!keeper)
         return NULL;
     sem_init(&keeper->running, 0, 0);
-    if (start_thread(keeper)) {
+    if (chan__thread_start(&keeper->thread, "shmchan-keeper", keep, keeper)) {
         free(keeper);
         return NULL;
     }

@@ -4,15 +4,16 @@
  * A descriptor's level and who listens for the change:
  *
  *   RESTING   it is readable. Nobody listens. Its handle's thread may try at any time.
- *   ARMED     it is not. The handle's thread has prepared to sleep on the event (shm/event.h: `key`) and
- *   tried once
- *             more, in vain. The poller, a thread of this process, sleeps on the word for it, and makes the
- *             descriptor readable when the word is no longer `key`.
+ *   ARMED     it is not. The handle's thread has prepared to sleep on the event (shm/event.h: `key`), and
+ *             tried once more, in vain. The poller, a thread of this process, sleeps on the word for it,
+ *             and makes the descriptor readable when the word is no longer `key`.
  *
- *   RESTING -> ARMED    by a try_ form that says -EAGAIN twice, the second time after preparing
- *   (chan__pollable_attempt) ARMED -> RESTING    by the poller: rung; or it is time to look around
- *   (patience.h)
- *                       by the handle's thread, which is about to sleep in a call of its own
+ *   RESTING -> ARMED
+ *             by a try_ form that says -EAGAIN twice, the second time after preparing
+ *             (chan__pollable_attempt)
+ *   ARMED -> RESTING
+ *             by the poller: rung; or it is time to look around (patience.h)
+ *             by the handle's thread, which is about to sleep in a call of its own
  *
  * Both under the poller's lock, with the write to the eventfd, or the read from it, under the same: so
  * level and state agree for whoever has the lock. What changes after `key` was taken changes the word, or
@@ -64,8 +65,7 @@ struct pollable {
     uint32_t slept;   /* the word when that began */
 };
 
-/* The poller (poller.c). Add a descriptor that rests, and start the thread if there is none: -EAGAIN
- * -ENOMEM. */
+/* The poller (poller.c). Add a descriptor that rests, and start the thread if there is none: -ENOMEM. */
 int chan__poller_add(struct pollable *p);
 
 /* It sleeps no more on the word when this returns. */

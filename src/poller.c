@@ -7,17 +7,14 @@
  * loop to find out, by a try. */
 #include "src/patience.h"
 #include "src/pollable.h"
+#include "src/thread.h"
 #include "src/waitset.h"
 
 #include "shm/event.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdlib.h>
-
-#define STACK_BYTES (256 * 1024)
 
 /* A loop that has not come to its handle by then may be busy for long: another sleeper is woken in its
  * place. */
@@ -227,31 +224,13 @@ static void *run(void *argument)
     return NULL;
 }
 
-static int start_thread(struct poller *poller)
-{
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    int result = pthread_attr_init(&attributes);
-    if (result)
-        return -result;
-    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    sigfillset(&all); /* the program's signal handlers are not for this thread */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    result = pthread_create(&poller->thread, &attributes, run, poller);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (!result)
-        (void)pthread_setname_np(poller->thread, "shmchan-poller");
-    return -result;
-}
-
 static int start(void)
 {
     struct poller *poller = calloc(1, sizeof *poller);
     if (!poller)
         return -ENOMEM;
     sem_init(&poller->running, 0, 0);
-    int result = start_thread(poller);
+    int result = chan__thread_start(&poller->thread, "shmchan-poller", run, poller);
     if (result) {
         free(poller);
         return result;

@@ -3,17 +3,14 @@
 #include "src/waitset.h"
 
 #include "src/handle.h"
+#include "src/thread.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#define STACK_BYTES (64 * 1024)
 
 /* Beside the bell, or the lookout's orders. */
 #define WORDS_MAX (FUTEX_KEYS_MAX - 1)
@@ -86,24 +83,6 @@ static void *stand_by(void *argument)
     }
 }
 
-static int start_thread(struct lookout *l)
-{
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    int result = pthread_attr_init(&attributes);
-    if (result)
-        return -result;
-    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    sigfillset(&all); /* the program's signal handlers are not for this thread */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    result = pthread_create(&l->thread, &attributes, stand_by, l);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (!result)
-        (void)pthread_setname_np(l->thread, "shmchan-lookout");
-    return result ? -ENOMEM : 0; /* no more threads, for want of memory or by a limit */
-}
-
 static void free_lookout(struct lookout *l)
 {
     if (l->control >= 0)
@@ -123,7 +102,7 @@ static int start_lookout(struct waitset *w, bool polls, struct lookout **out)
     if (polls && !result && !(l->fds = malloc(sizeof *l->fds)))
         result = -ENOMEM;
     if (!result)
-        result = start_thread(l);
+        result = chan__thread_start(&l->thread, "shmchan-lookout", stand_by, l);
     if (result)
         free_lookout(l);
     else

@@ -40,8 +40,8 @@ CHAN_API CHAN_MUST_USE int chan_address_of_sender(const struct chan_sender *prep
 CHAN_API CHAN_MUST_USE int chan_address_of_receiver(const struct chan_receiver *prepared,
                                                     struct chan_address *out);
 
-/* Lend a prepared endpoint until `deadline_ns` (chan_now()): if nobody has taken its place or adopted it by then, it counts
- * as dead, for everybody, though this process lives. Whoever attaches or repairs notices that at once, whoever waits
+/* Lend a prepared endpoint until `deadline_ns` (chan_now()): if nobody has taken its place or adopted it by then, it
+ * counts as dead, for everybody, though this process lives. Whoever attaches or repairs notices that at once, whoever waits
  * within 1.25 s. CHAN_FOREVER: without end, as it is at first. It may be put off again before it has ended. The handle is
  * to be closed in any case; where the side admits one endpoint the seat is taken until then. -EINVAL: not prepared.
  * -ENOENT: somebody has taken its place, or its lease has ended. Since 0.1. */
@@ -57,7 +57,8 @@ CHAN_API CHAN_MUST_USE int chan_open_address(const struct chan_address *address,
 
 /* Open the channel of an address and attach to it: chan_open_address() and chan_attach_sender() with these flags. By the
  * address of a prepared endpoint, that one's place is taken.
- *   -ENOENT  also: somebody else has taken it, it has been withdrawn, or its lease has ended       -EINVAL  it is of the other side
+ *   -ENOENT  also: somebody else has taken it, it has been withdrawn, or its lease has ended
+ *   -EINVAL  it is of the other side
  *   -EBUSY   the side admits one endpoint: it cannot be handed over so
  * Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_attach_sender_at(const struct chan_address *address, uint32_t open_flags,

@@ -41,9 +41,11 @@ struct chan;
 /* Growable. A queue with all that CHAN_QUEUE has but an order of senders, for a number of messages that is seldom
  * needed: `messages` is a ceiling. Below it no send waits or is refused for want of room if message_size is at most 4096;
  * larger messages take several payload units in a row, and can leave gaps that are too small, though there are twice as
- * many units as they take unless `bytes` says otherwise. At the ceiling the queue is full, as queues are. What is committed at creation is chan_memory.fixed_bytes: about
- * 72 bytes for a message of the ceiling, 8 for each payload unit, and the first step. More payload memory is committed by
- * the sender that needs it, chan_memory.step_bytes at a time. Where it is not to be had, on a full /dev/shm, the send
+ * many units as they take unless `bytes` says otherwise. At the ceiling the queue is full, as queues are.
+ *
+ * What is committed at creation is chan_memory.fixed_bytes: about 72 bytes for a message of the ceiling, 8 for each
+ * payload unit, and the first step. More payload memory is committed by the sender that needs it,
+ * chan_memory.step_bytes at a time. Where it is not to be had, on a full /dev/shm, the send
  * fails with -ENOSPC (-ENOMEM), also one that could wait: its message stays its caller's, and the next attempt may
  * succeed. Nothing is ever SIGBUS. Once the queue is drained, each step that nobody has a message, view or loan in is
  * given back, but for the first: by the receiver that took the last message, or else by the next one that looks, or leaves.
