@@ -40,6 +40,7 @@ struct chan_select {
     uint32_t count, capacity;
     bool biased;
     uint64_t random;
+    uint32_t spins;     /* learnt: how long spinning is worth it */
     uint64_t selection; /* its number, not 0 */
     unsigned fork_count;
     atomic_bool cancelled;

@@ -2,6 +2,7 @@
 /* Select: try the operations in some order, and sleep on the events of all of them. */
 #include "src/arms.h"
 #include "src/patience.h"
+#include "src/spin.h"
 
 #include "shm/event.h"
 
@@ -407,6 +408,43 @@ static int wait_for_one(struct selecting *s, int64_t deadline_ns)
     }
 }
 
+/* As the most cautious of its endpoints does. */
+static enum spinning spinning_of(const struct chan_select *sel)
+{
+    enum spinning how = SPIN_PAUSING;
+    bool has_endpoints = false;
+    for (uint32_t i = 0; i < sel->count; i++) {
+        const struct arm *arm = &sel->arms[i];
+        has_endpoints |= is_endpoint(arm);
+        if (is_endpoint(arm) && arm->handle->spinning > how)
+            how = arm->handle->spinning;
+    }
+    return has_endpoints ? how : SPIN_NEVER;
+}
+
+static int attempt_all(void *selecting)
+{
+    return try_all(selecting);
+}
+
+/* What is tried takes its time, too. */
+static int spin(struct selecting *s, enum spinning how)
+{
+    struct chan_select *sel = s->sel;
+    uint32_t between = 1;
+    int result = -EAGAIN;
+    if (!sel->spins)
+        sel->spins = SPINS_FIRST;
+    for (uint32_t spent = 0; spent < sel->spins && result == -EAGAIN;) {
+        spent += chan__spin_pause(how, spent, between) + sel->count;
+        result = try_all(s);
+        if (between < SPINS_BETWEEN_MAX)
+            between *= 2;
+    }
+    sel->spins = chan__spins_learnt(sel->spins, result != -EAGAIN);
+    return result == -EAGAIN ? chan__give_way(attempt_all, s) : result;
+}
+
 static int select_until(struct chan_select *sel, struct chan_selected *out, int64_t deadline_ns, int *index)
 {
     struct selecting s = {sel, out, -1};
@@ -420,6 +458,9 @@ static int select_until(struct chan_select *sel, struct chan_selected *out, int6
     if (waits_for_nothing)
         return -ENODATA;
     int result = deadline_ns == DEADLINE_TRY ? try_once(&s) : try_all(&s);
+    enum spinning how = spinning_of(sel);
+    if (result == -EAGAIN && deadline_ns != DEADLINE_TRY && how != SPIN_NEVER)
+        result = spin(&s, how);
     if (result == -EAGAIN && deadline_ns != DEADLINE_TRY) {
         for (uint32_t i = 0; i < sel->count; i++)
             if (is_endpoint(&sel->arms[i]))

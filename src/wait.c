@@ -1,40 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waiting: spin as long as that has paid lately, then sleep on the channel's event. */
 #include "src/patience.h"
+#include "src/spin.h"
 
 #include "shm/event.h"
 
 #include <errno.h>
 #include <sched.h>
 
-/* Spinning pays while it is shorter than going to sleep and being woken, some 10 to 70 us. Counted in
- * pauses (33 ns measured on a virtual x86; a sched_yield() is 760 ns). Between attempts the pauses grow,
- * since each attempt takes the cell's cache line away from the one who is about to change it; now and
- * then, or soon, the processor is offered to others, who may be just that one.
- *
- * The first pause is learnt. Two sides that are equally fast would meet in the same cache line at every
- * message, each taking it away from the other, and go at half their speed; one that pauses while the other
- * moves on a few lines finds them free. So the first pause doubles while there is something at its end, and
- * it was followed by some messages without waiting: a side that gets answers, one for each wait, stays at
- * short pauses.
- *
- * Before it sleeps a side gives way a few times, however little spinning has paid: with more processes than
- * processors the other side may only be waiting for one. Asleep, each would be woken for one place, fill it and
- * go to sleep again, which is ten times as much work as moving a message. */
-#define SPINS_MIN 32u
-#define SPINS_MAX 1024u
-#define SPINS_BETWEEN_MAX 128u
-#define SPINS_PER_MESSAGE 8u /* of the first pause: a stream that is slower than this is waited for shortly */
-#define SPINS_YIELD_EVERY 256u
-#define SPINS_YIELD_SOON 31u
-#define SPINS_OF_YIELD 24u
-#define YIELDS_BEFORE_SLEEP 4
-
-/* Let some time pass; returns how much. */
-static uint32_t pass_time(const struct handle *h, uint32_t spent, uint32_t between)
+uint32_t chan__spin_pause(enum spinning how, uint32_t spent, uint32_t between)
 {
-    bool yields = h->spinning == SPIN_YIELDING ? spent >= SPINS_YIELD_SOON
-                                               : spent % SPINS_YIELD_EVERY + between >= SPINS_YIELD_EVERY;
+    bool yields = how == SPIN_YIELDING ? spent >= SPINS_YIELD_SOON
+                                       : spent % SPINS_YIELD_EVERY + between >= SPINS_YIELD_EVERY;
     if (yields) {
         sched_yield();
         return SPINS_OF_YIELD;
@@ -61,7 +38,7 @@ static void learn_pause(struct handle *h, bool at_once, uint64_t moved)
         h->pause = h->pause / 2 < 1 ? 1 : h->pause / 2;
 }
 
-static int give_way(int (*attempt)(void *), void *operation)
+int chan__give_way(int (*attempt)(void *), void *operation)
 {
     int result = -EAGAIN;
     for (int i = 0; i < YIELDS_BEFORE_SLEEP && result == -EAGAIN; i++) {
@@ -74,25 +51,25 @@ static int give_way(int (*attempt)(void *), void *operation)
 static int spin(struct handle *h, int (*attempt)(void *), void *operation)
 {
     if (!h->spins) {
-        h->spins = SPINS_MAX / 4;
+        h->spins = SPINS_FIRST;
         h->pause = 1;
     }
     uint64_t moved = moved_since_last(h);
     uint32_t between = h->pause;
     for (uint32_t spent = 0; spent < h->spins;) {
         bool first = !spent;
-        spent += pass_time(h, spent, between);
+        spent += chan__spin_pause(h->spinning, spent, between);
         int result = attempt(operation);
         if (result != -EAGAIN) {
-            h->spins = h->spins * 2 > SPINS_MAX ? SPINS_MAX : h->spins * 2;
+            h->spins = chan__spins_learnt(h->spins, true);
             learn_pause(h, first, moved);
             return result;
         }
         if (between < SPINS_BETWEEN_MAX)
             between *= 2;
     }
-    h->spins = h->spins / 2 < SPINS_MIN ? SPINS_MIN : h->spins / 2;
-    return give_way(attempt, operation);
+    h->spins = chan__spins_learnt(h->spins, false);
+    return chan__give_way(attempt, operation);
 }
 
 /* Waiting for the end is not time that a side loses. */
