@@ -58,11 +58,13 @@ int chan__arena_claim_between(const struct segment *s, uint32_t block, uint64_t 
     }
 }
 
-/* What was freed last is still in a cache, so it is the first to be used again; a run of the same size fits. */
+/* What was freed last is still in a cache, so it is the first to be used again; a run of the same size fits. But only
+ * where runs of that size would lie side by side: else two of the largest messages might never again have room in a
+ * budget for two. */
 static bool claim_freed(const struct segment *s, uint32_t block, uint64_t first, uint64_t end, uint32_t count)
 {
     uint64_t unit = load_relaxed(&seg_hot(s)->freed_unit);
-    return unit >= first && unit < end && end - unit >= count &&
+    return unit >= first && unit < end && end - unit >= count && (unit - first) % count == 0 &&
            find_run(s, unit, unit + count, count) == unit &&
            claim_run(s, seg_block(s, block), block, (uint32_t)unit, count) == count;
 }

@@ -127,6 +127,33 @@ static void test_payload_memory_that_was_freed_last_is_used_first(const struct f
     flavour_finish(flavour, ch);
 }
 
+/* The first message lay where no two fit, because somebody had something before it. */
+static void test_a_budget_for_two_has_room_for_two_whatever_was_there_before(const struct flavour *flavour)
+{
+    struct party me;
+    struct chan_options options = flavour_options(flavour, 2);
+    struct chan_loan small, loan;
+    struct chan_memory memory;
+    size_t size = options.message_size;
+    options.bytes = 0;
+    expect_result(chan_memory(&options, &memory), 0);
+    struct chan *ch = flavour_create_with(flavour, &options);
+    party_open(&me, flavour, ch);
+    expect_result(attach_receiver(&me, 0, 0), 0);
+    expect_result(attach_sender(&me, 0, 0), 0);
+    expect_result(chan_try_reserve(me.tx, memory.inline_size + 1, &small), 0);
+    expect_result(chan_try_reserve(me.tx, size, &loan), 0);
+    expect_result(chan_try_commit(me.tx, &loan, size), 0);
+    expect_result(chan_abort(me.tx, &small), 0);
+    expect_result(chan_try_recv(me.rx, me.buffer, size, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        expect_result(chan_try_reserve(me.tx, size, &loan), 0);
+        expect_result(chan_try_commit(me.tx, &loan, size), 0);
+    }
+    party_leave(&me);
+    flavour_finish(flavour, ch);
+}
+
 static void test_one_loan_more_than_holds_is_refused_until_one_ends(const struct flavour *flavour)
 {
     struct pair pair = pair_open(flavour, 5);
@@ -496,6 +523,7 @@ int main(int argc, char **argv)
         CASE(test_a_commit_on_a_closed_queue_fails_and_the_loan_can_be_aborted, 0, 0),
         CASE(test_an_aborted_loan_is_never_seen_and_its_place_is_free_again, 0, 0),
         CASE(test_payload_memory_that_was_freed_last_is_used_first, FOR_LARGE | NOT_GROWABLE, 0),
+        CASE(test_a_budget_for_two_has_room_for_two_whatever_was_there_before, FOR_LARGE | NOT_GROWABLE, 0),
         CASE(test_one_loan_more_than_holds_is_refused_until_one_ends, 0, 0),
         CASE(test_a_loan_may_be_committed_in_part_but_not_beyond_its_size, 0, 0),
         CASE(test_a_loan_that_is_not_open_is_refused, 0, 0),
