@@ -9,6 +9,7 @@
  * 10 bursts reached, and the median. */
 #include <shmchan.h>
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "pin.h"
+#include "transport.h"
 
 #define BURSTS 4000
 #define SIZE_MAX_HERE 4096
@@ -34,12 +36,16 @@ struct table {
 static size_t size = 64;
 static int burst = 256;
 
+void die(const char *what, const char *why)
+{
+    fprintf(stderr, "sides: %s: %s\n", what, why);
+    exit(1);
+}
+
 static void check(int result)
 {
-    if (!result)
-        return;
-    fprintf(stderr, "sides: %s\n", chan_strerror(result));
-    exit(1);
+    if (result)
+        die("channel", chan_strerror(result));
 }
 
 static void wait_for(const atomic_int *count, int least)
@@ -104,10 +110,8 @@ static void measure(const char *name, enum pace pace, struct table *table)
     check(chan_create_anonymous(&options, &ch));
     check(chan_attach_receiver(ch, 0, &rx));
     pid_t pid = fork();
-    if (pid < 0) {
-        perror("sides: fork");
-        exit(1);
-    }
+    if (pid < 0)
+        die("fork", strerror(errno));
     if (pid == 0) {
         pin_to(0);
         send_all(ch, table, pace);
@@ -138,14 +142,10 @@ int main(int argc, char **argv)
     }
     struct table *table =
         mmap(NULL, sizeof *table, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (table == MAP_FAILED) {
-        perror("sides: mmap");
-        return 1;
-    }
-    if (pin_count() < 2) {
-        fprintf(stderr, "sides: there is only one processor\n");
-        return 1;
-    }
+    if (table == MAP_FAILED)
+        die("mmap", strerror(errno));
+    if (pin_count() < 2)
+        die("processors", "there is only one");
     measure("in turns", IN_TURNS, table);
     measure("together", TOGETHER, table);
     measure("as a stream", AS_A_STREAM, table);
