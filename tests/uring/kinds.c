@@ -55,7 +55,7 @@ static int64_t send_all(void *argument)
     return 0;
 }
 
-/* The message's number, or the error. A request is answered. */
+/* The message's number, or the error: -EOVERFLOW also if it was overwritten while it was read. A request is answered. */
 static int64_t take(const struct subject *of, struct chan_uring *u, struct chan_receiver *rx)
 {
     struct chan_view view;
@@ -65,10 +65,11 @@ static int64_t take(const struct subject *of, struct chan_uring *u, struct chan_
         return result;
     expect_number(view.size, sizeof message);
     memcpy(&message, view.data, sizeof message);
+    bool intact = chan_view_is_intact(rx, &view) == 1;
     uint32_t answer = message + 1;
     expect_result(
         of->kind == CHAN_CALL ? chan_reply(rx, &view, &answer, sizeof answer) : chan_release(rx, &view), 0);
-    return message;
+    return intact ? (int64_t)message : -EOVERFLOW;
 }
 
 /* All of them in their order; or, where messages are overwritten, some of them and the last. */
