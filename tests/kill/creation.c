@@ -25,7 +25,6 @@
 #define NAME "created"
 #define FILE_NAME "shmchan." NAME
 #define FAILURES_MAX 6u
-#define CONTINUE_MS 3000
 
 /* What has the name before. */
 enum before { ABSENT, STALE, LIVE, BEFORES };

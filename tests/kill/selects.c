@@ -27,7 +27,6 @@
 #define SAMPLE 23u
 #define ENDPOINTS 8u
 #define STEPS_MAX 6000u /* who is woken for nothing may look again and again */
-#define CONTINUE_MS 3000
 #define WAKE_MS 1000
 
 /* Messages by what they are. */

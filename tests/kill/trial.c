@@ -10,9 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* What a continued victim has for the rest of its operation, which takes microseconds. */
-#define CONTINUE_MS 3000
-
 void trial_fail(struct trial *t, const char *format, ...)
 {
     va_list arguments;

@@ -59,6 +59,9 @@ uint64_t victim_address(const struct victim *victim);
  * operation was over before. */
 bool victim_run_to(struct victim *victim, uint64_t address, uint64_t times);
 
+/* What a continued victim has for the rest of its operation, which takes microseconds. */
+#define CONTINUE_MS 3000
+
 /* Let it run on until its operation has returned. False: it did not within `deadline_ms`. */
 bool victim_continue(struct victim *victim, int deadline_ms);
 
