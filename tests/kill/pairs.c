@@ -5,37 +5,18 @@
  *   pairs [ARGUMENT...]       see plan.h; a place is one of the first victim, with all of the second
  *
  * By default the pairs of operations that touch the same words are tried, in sets: "exchanges"; "comers", which come
- * and go; "meetings" of a rendezvous; "fair", for places in a queue with an order; and "broadcasts". --all takes every
- * pair. */
+ * and go; "meetings" of a rendezvous; "fair", for places in a queue with an order; "broadcasts"; "watches"; and "calls".
+ * --all takes every pair; of the last two sets, if one is asked for, every pair of that. */
 #include "audience.h"
-#include "course.h"
-#include "plan.h"
+#include "pair.h"
 #include "survivors.h"
 
-#include <stdio.h>
 #include <string.h>
 
-/* What becomes of the two. */
-enum ending {
-    BOTH_KILLED,      /* the first while the second had yet to begin */
-    KILLED_TOGETHER,  /* the second has run while the first was stopped */
-    SECOND_CONTINUED, /* the first is killed, then the second goes to its place, is stopped, and continued at
-                         last */
-    FIRST_CONTINUED,  /* the second runs while the first is stopped, and is killed; the first is continued at
-                         last */
-    BOTH_CONTINUED,
-    FIRST_KILLED_LAST, /* the second runs while the first is stopped, is killed, repaired and its record given
-                          to a newcomer; then the first is killed */
-    ENDINGS
-};
-
-static const char *const ending_names[ENDINGS] = {"both-killed",     "killed-together", "second-continued",
-                                                  "first-continued", "both-continued",  "first-killed-last"};
-
-struct pair {
+/* A pair on a queue, a rendezvous or a broadcast. */
+struct couple {
     const struct operation *first, *second;
     const struct scene *scene;
-    enum ending ending;
 };
 
 static const struct scene scenes[] = {
@@ -113,7 +94,7 @@ static bool is_plain(const struct scene *scene)
 }
 
 /* Exchanges and repair meet in the words of messages. */
-static bool is_exchange(const struct pair *pair)
+static bool is_exchange(const struct couple *pair)
 {
     static const char *const names[] = {"send", "recv", "view+release", "redelivery", "close receiver, view",
                                         NULL};
@@ -124,7 +105,7 @@ static bool is_exchange(const struct pair *pair)
 
 /* Those that come and go meet one another, a repair, and a message in the hands of one. The state of the ring
  * is nothing to them. */
-static bool is_coming_or_going(const struct pair *pair)
+static bool is_coming_or_going(const struct couple *pair)
 {
     static const char *const names[] = {"attach sender",          "attach receiver", "clone receiver",
                                         "prepare+adopt receiver", "close sender",    "close receiver",
@@ -139,7 +120,7 @@ static bool is_coming_or_going(const struct pair *pair)
 }
 
 /* Those who meet, and what else touches what they show. */
-static bool is_meeting(const struct pair *pair)
+static bool is_meeting(const struct couple *pair)
 {
     static const char *const names[] = {"offer",        "try_send", "demand",   "demand view",
                                         "try_recv",     "try_view", "shutdown", "close receiver, view",
@@ -149,7 +130,7 @@ static bool is_meeting(const struct pair *pair)
 }
 
 /* Two who want places, have them, use them or give them up, or one of these and one who makes room, or looks. */
-static bool is_fair(const struct pair *pair)
+static bool is_fair(const struct couple *pair)
 {
     static const char *const names[] = {
         "send",          "permit", "two permits", "permit send", "permit release", "close sender, permit",
@@ -157,11 +138,6 @@ static bool is_fair(const struct pair *pair)
     static const char *const others[] = {"recv", "shutdown", "repair", "close sender", NULL};
     return pair->scene->fair && is_among(pair->first->name, names) &&
            (is_among(pair->second->name, names) || is_among(pair->second->name, others));
-}
-
-static bool first_is_killed_early(enum ending ending)
-{
-    return ending == BOTH_KILLED || ending == SECOND_CONTINUED;
 }
 
 /* A receiver that is stopped, or dead and not noticed yet, holds up those who wait for it. */
@@ -174,9 +150,9 @@ static bool holds_up(const struct trial *t)
 }
 
 /* The survivor that looks on in a broadcast is to miss nothing. */
-static void look_on(struct trial *t)
+static void look_on(struct trial *t, unsigned number)
 {
-    if (t->scene->kind == CHAN_BROADCAST)
+    if (t->scene->kind == CHAN_BROADCAST && number == 0)
         audience_drain(t, false);
 }
 
@@ -186,145 +162,62 @@ static void work(struct trial *t)
         survivors_work(t, 3);
         return;
     }
-    look_on(t);
+    look_on(t, 0);
     audience_work(t, 2 * t->scene->messages + 1, holds_up(t));
 }
 
-static void work_around(struct trial *t)
+static void work_around(struct trial *t, unsigned dead)
 {
     struct chan_repair_report report;
+    t->dead_too = dead;
     if (t->scene->kind != CHAN_BROADCAST) {
         survivors_work_around(t);
         return;
     }
     work(t);
     trial_must(t, "chan_repair", chan_repair(t->ch, 0, &report));
-    if (report.dead > t->dead_too)
+    if (report.dead > dead)
         trial_fail(t, "a stopped victim is taken for dead");
 }
 
-/* Bring the first to its place, and start the second. */
-static void open_trial(struct trial *t, struct victim victims[2], const struct pair *pair,
-                       const struct course *first, uint64_t step)
+static void begin(struct trial *t, const struct pair *pair)
 {
     trial_begin(t, pair->scene, (const struct operation *[]){pair->first, pair->second}, 2);
-    trial_where(t, ", %s, first at %lu (%s)", ending_names[pair->ending], step, course_event(first, step));
-    trial_start(t, 0, &victims[0]);
-    look_on(t);
-    course_run_to(first, t, &victims[0], step);
-    t->tally.stops += !first_is_killed_early(pair->ending);
-    if (first_is_killed_early(pair->ending))
-        trial_kill(t, &victims[0]);
-    look_on(t);
-    trial_start(t, 1, &victims[1]);
 }
 
-static void close_trial(struct trial *t, struct victim victims[2])
+static void start(struct trial *t, const struct pair *pair, struct victim victims[2], unsigned number)
 {
-    victim_reap(&victims[0]);
-    victim_reap(&victims[1]);
-    trial_end(t);
+    (void)pair;
+    trial_start(t, number, &victims[number]);
+    look_on(t, number);
 }
 
-static unsigned records_of(const struct operation *operation)
+static unsigned records(const struct trial *t, unsigned number)
 {
+    const struct operation *operation = t->parts[number].operation;
     return operation->role ? 1 + operation->clones : 0;
 }
 
-/* Repair; a newcomer takes the record, whose old intent is gone with that, and stays. */
-static void reuse_record(struct trial *t)
+static void newcomer(struct trial *t)
 {
-    struct chan_repair_report report;
     struct chan_stat stat;
-    trial_must(t, "chan_repair", chan_repair(t->ch, 0, &report));
     trial_stat(t, &stat);
     if (!t->extra && !t->scene->alone && !stat_refuses(&stat))
         trial_must(t, "a newcomer", chan_attach_sender(t->ch, 0, &t->extra));
 }
 
-static void finish(struct trial *t, struct victim victims[2], enum ending ending)
-{
-    if (ending == KILLED_TOGETHER)
-        trial_kill(t, &victims[0]);
-    if (ending != SECOND_CONTINUED && ending != BOTH_CONTINUED)
-        trial_kill(t, &victims[1]);
-    if (ending == FIRST_KILLED_LAST) {
-        t->tally.stops++;
-        reuse_record(t);
-        trial_kill(t, &victims[0]);
-    } else if (ending == BOTH_KILLED || ending == KILLED_TOGETHER) {
-        work(t);
-    } else {
-        t->tally.stops++;
-        if (ending == SECOND_CONTINUED)
-            t->dead_too = records_of(t->parts[0].operation);
-        if (ending == FIRST_CONTINUED)
-            t->dead_too = records_of(t->parts[1].operation);
-        work_around(t);
-    }
-    if (ending == FIRST_CONTINUED || ending == BOTH_CONTINUED) {
-        trial_continue(t, 0, &victims[0]);
-        trial_kill(t, &victims[0]);
-    }
-    if (ending == SECOND_CONTINUED || ending == BOTH_CONTINUED) {
-        trial_continue(t, 1, &victims[1]);
-        trial_kill(t, &victims[1]);
-    }
-    trial_settle(t);
-}
+static const struct company company = {.begin = begin,
+                                       .start = start,
+                                       .look = look_on,
+                                       .work = work,
+                                       .work_around = work_around,
+                                       .go_on = trial_continue,
+                                       .records = records,
+                                       .newcomer = newcomer,
+                                       .settle = trial_settle,
+                                       .end = trial_end};
 
-/* All places of the second for one place of the first. */
-static void run_second(struct trial *t, const struct pair *pair, const struct course *first, uint64_t step,
-                       struct course *second)
-{
-    struct victim victims[2];
-    bool stop = pair->ending == SECOND_CONTINUED || pair->ending == BOTH_CONTINUED;
-    open_trial(t, victims, pair, first, step);
-    course_observe(second, t, &victims[1]);
-    t->tally.instructions += second->steps;
-    trial_kill(t, &victims[0]);
-    trial_kill(t, &victims[1]);
-    trial_settle(t);
-    close_trial(t, victims);
-    for (uint64_t at = 0; at < second->steps; at = course_next(second, at, stop)) {
-        open_trial(t, victims, pair, first, step);
-        trial_where(t, ", second at %lu (%s)", at, course_event(second, at));
-        course_run_to(second, t, &victims[1], at);
-        finish(t, victims, pair->ending);
-        close_trial(t, victims);
-    }
-}
-
-#define FAILURES_MAX 6u
-
-static void observe_first(struct trial *t, const struct operation *operation, const struct scene *scene,
-                          struct course *course)
-{
-    struct victim victim;
-    trial_begin(t, scene, &operation, 1);
-    trial_start(t, 0, &victim);
-    look_on(t);
-    course_observe(course, t, &victim);
-    trial_kill(t, &victim);
-    trial_settle(t);
-    victim_reap(&victim);
-    trial_end(t);
-}
-
-static void run_pair(struct trial *t, const struct pair *pair, const struct course *first,
-                     struct course *second, struct plan *plan)
-{
-    unsigned limit = t->tally.failures + FAILURES_MAX;
-    bool stop = pair->ending == FIRST_CONTINUED || pair->ending == BOTH_CONTINUED;
-    t->tally.cases++;
-    for (uint64_t step = 0; step < first->steps && t->tally.failures < limit;
-         step = course_next(first, step, stop))
-        if (plan_takes(plan, &t->tally, t->where))
-            run_second(t, pair, first, step, second);
-    fflush(stdout);
-}
-
-static bool is_chosen(const struct plan *plan, const struct pair *pair)
+static bool is_chosen(const struct plan *plan, const struct couple *pair, enum ending ending)
 {
     bool asked = plan->all || plan->operation || plan->second ||
                  (is_exchange(pair) && plan_wants(plan->set, "exchanges")) ||
@@ -333,7 +226,7 @@ static bool is_chosen(const struct plan *plan, const struct pair *pair)
                  (is_fair(pair) && plan_wants(plan->set, "fair")) ||
                  (pair->scene->kind == CHAN_BROADCAST && plan_wants(plan->set, "broadcasts"));
     return plan_wants(plan->operation, pair->first->name) && plan_wants(plan->second, pair->second->name) &&
-           plan_wants(plan->ending, ending_names[pair->ending]) && asked &&
+           plan_wants(plan->ending, ending_names[ending]) && asked &&
            fits(pair->first, pair->second, pair->scene);
 }
 
@@ -344,13 +237,25 @@ static void run_first(struct trial *t, const struct operation *operation, const 
     bool observed = false;
     for (unsigned b = 0; b < operation_count; b++)
         for (int ending = 0; ending < ENDINGS; ending++) {
-            struct pair pair = {operation, &operations[b], scene, (enum ending)ending};
-            if (!is_chosen(plan, &pair))
+            const struct couple couple = {operation, &operations[b], scene};
+            const struct pair pair = {&company, operation, &operations[b], scene, (enum ending)ending};
+            if (!is_chosen(plan, &couple, (enum ending)ending))
                 continue;
             if (!observed)
-                observe_first(t, operation, scene, courses[0]);
+                pair_observe_first(t, &pair, courses[0]);
             observed = true;
-            run_pair(t, &pair, courses[0], courses[1], plan);
+            pair_run(t, &pair, courses[0], courses[1], plan);
+        }
+}
+
+static void run_scenes(struct trial *t, struct course *courses[2], struct plan *plan)
+{
+    for (unsigned a = 0; a < operation_count; a++)
+        for (unsigned s = 0; s < sizeof scenes / sizeof scenes[0]; s++) {
+            char name[SCENE_NAME_BYTES];
+            scene_name(&scenes[s], name);
+            if (plan_wants(plan->scene, name))
+                run_first(t, &operations[a], &scenes[s], courses, plan);
         }
 }
 
@@ -361,13 +266,13 @@ int main(int argc, char **argv)
     victim_set_up(argv);
     plan_parse(&plan, argc, argv);
     struct course *courses[2] = {course_new(), course_new()};
-    for (unsigned a = 0; a < operation_count; a++)
-        for (unsigned s = 0; s < sizeof scenes / sizeof scenes[0]; s++) {
-            char name[SCENE_NAME_BYTES];
-            scene_name(&scenes[s], name);
-            if (plan_wants(plan.scene, name))
-                run_first(&trial, &operations[a], &scenes[s], courses, &plan);
-        }
+    bool watches = plan_wants(plan.set, "watches"), calls = plan_wants(plan.set, "calls");
+    if (!plan.set || !(watches || calls))
+        run_scenes(&trial, courses, &plan);
+    if (watches)
+        pairs_of_watchers(&plan, courses, &trial.tally);
+    if (calls)
+        pairs_of_callers(&plan, courses, &trial.tally);
     course_free(courses[0]);
     course_free(courses[1]);
     return tally_report(&trial.tally);
