@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 const struct transport *const transports[] = {
-    &shmchan_copy, &shmchan_spin,     &shmchan_sleep,    &shmchan_batch,   &shmchan_gather,
-    &shmchan_view, &shmchan_hand_off, &stream_transport, &pipe_transport,  &socket_transport,
-    &wait_select,  &wait_select_8,    &wait_select_64,   &wait_select_128, &wait_epoll,
-    &wait_epoll_8, &wait_epoll_64,    &wait_epoll_128,   &wait_eventfd,    &wait_pipe,
-    PEERS NULL,
+    &shmchan_copy,     &shmchan_spin,     &shmchan_sleep,    &shmchan_batch,   &shmchan_gather,
+    &shmchan_view,     &shmchan_hand_off, &stream_transport, &pipe_transport,  &socket_transport,
+    &wait_select,      &wait_select_8,    &wait_select_64,   &wait_select_128, &wait_epoll,
+    &wait_epoll_8,     &wait_epoll_64,    &wait_epoll_128,   &wait_eventfd,    &wait_pipe,
+    &shmchan_growable, PEERS NULL,
 };
 
 void *transport_attach(const struct transport *transport, void *link, enum side side)

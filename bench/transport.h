@@ -53,6 +53,7 @@ extern const struct transport shmchan_view;
 extern const struct transport shmchan_hand_off;
 extern const struct transport shmchan_spin;
 extern const struct transport shmchan_sleep;
+extern const struct transport shmchan_growable;
 extern const struct transport stream_transport;
 extern const struct transport pipe_transport;
 extern const struct transport socket_transport;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shmchan in its ways: a copy per call (waiting as usual, spinning, sleeping at once), 32 copies per call on
- * the receiver's or on both sides, in place. */
+/* shmchan in its ways: a copy per call (waiting as usual, spinning, sleeping at once, through memory that is committed
+ * and given back), 32 copies per call on the receiver's or on both sides, in place. */
 #include "transport.h"
 
 #include <shmchan.h>
@@ -21,11 +21,12 @@ static int can_any(const struct shape *shape)
     return shape->size >= LEAST_SIZE;
 }
 
-static void *create(const struct shape *shape)
+static void *create_kind(const struct shape *shape, uint32_t kind)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
     struct chan *ch;
 
+    options.kind = kind;
     options.messages = depth_of(shape->size);
     options.message_size = shape->size;
     options.senders = shape->senders == 1 ? CHAN_ONE : CHAN_MANY;
@@ -34,6 +35,16 @@ static void *create(const struct shape *shape)
     if (error)
         die("create channel", chan_strerror(error));
     return ch;
+}
+
+static void *create(const struct shape *shape)
+{
+    return create_kind(shape, CHAN_QUEUE);
+}
+
+static void *create_growable(const struct shape *shape)
+{
+    return create_kind(shape, CHAN_GROWABLE);
 }
 
 static void destroy(void *link)
@@ -231,7 +242,8 @@ static unsigned recv_view(void *handle, struct sink *sink)
     return 1;
 }
 
-#define SHMCHAN_LINK .can = can_any, .create = create, .destroy = destroy, .detach = detach
+#define SHMCHAN_ENDS .can = can_any, .destroy = destroy, .detach = detach
+#define SHMCHAN_LINK SHMCHAN_ENDS, .create = create
 
 const struct transport shmchan_copy = {
     .name = "shmchan",
@@ -260,6 +272,18 @@ const struct transport shmchan_sleep = {
     .batch = 1,
     SHMCHAN_LINK,
     .attach = attach_sleeper,
+    .send = send_copy,
+    .recv = recv_copy,
+};
+
+const struct transport shmchan_growable = {
+    .name = "growable",
+    .what = "chan_send and chan_recv on a growable queue",
+    .batch = 1,
+    .by_name = 1,
+    SHMCHAN_ENDS,
+    .create = create_growable,
+    .attach = attach,
     .send = send_copy,
     .recv = recv_copy,
 };
