@@ -47,7 +47,8 @@ struct chan;
  * payload unit, and the first step. More payload memory is committed by the sender that needs it,
  * chan_memory.step_bytes at a time. Where it is not to be had, on a full /dev/shm, the send
  * fails with -ENOSPC (-ENOMEM), also one that could wait: its message stays its caller's, and the next attempt may
- * succeed. Nothing is ever SIGBUS. Once the queue is drained, each step that nobody has a message, view or loan in is
+ * succeed. Nothing is ever SIGBUS. Before Linux 5.14 it takes the channel's descriptor: -EBADF where this process has
+ * closed that. Once the queue is drained, each step that nobody has a message, view or loan in is
  * given back, but for the first: by the receiver that took the last message, or else by the next one that looks, or leaves.
  * Messages of up to chan_memory.inline_size bytes take no payload memory. Units are of the least power of two that has
  * room for message_size, 64 .. 4096 bytes.
