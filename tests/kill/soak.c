@@ -7,11 +7,12 @@
  * several calls, everything is brought to rest now and then for an audit, and some processes repair and
  * inspect all the time.
  *
- * The channels are queues, queues whose senders come in order, and rendezvous, in turns, or of one --kind; soak_kinds.c
- * is for those in which a message is not for one receiver alone.
+ * The channels are queues, queues whose senders come in order, rendezvous, and growable queues, in turns, or of one
+ * --kind; soak_kinds.c is for those in which a message is not for one receiver alone. A growable queue has room for 16
+ * times as many messages, of which every other is large; in the end it has as much memory as in the beginning.
  *
- *   soak [--seconds N | --minutes N] [--kind queue|fair|rendezvous] [--workers N] [--messages N] [--senders 1|0]
- *        [--receivers 1|0] [--forever 1|0] [--channel SECONDS] [--every MICROSECONDS] [--seed N]
+ *   soak [--seconds N | --minutes N] [--kind queue|fair|rendezvous|growable] [--workers N] [--messages N]
+ *        [--senders 1|0] [--receivers 1|0] [--forever 1|0] [--channel SECONDS] [--every MICROSECONDS] [--seed N]
  *        (0: many, and limited) */
 #include "crew.h"
 #include "nursery.h"
@@ -33,9 +34,9 @@
 #define REST_EVERY_NS INT64_C(300000000)
 #define ANY (-1L)
 
-enum soak_kind { SOAK_QUEUE, SOAK_FAIR, SOAK_RENDEZVOUS, SOAK_KINDS };
+enum soak_kind { SOAK_QUEUE, SOAK_FAIR, SOAK_RENDEZVOUS, SOAK_GROWABLE, SOAK_KINDS };
 
-static const char *const kind_names[SOAK_KINDS] = {"queue", "fair", "rendezvous"};
+static const char *const kind_names[SOAK_KINDS] = {"queue", "fair", "rendezvous", "growable"};
 
 struct options {
     long seconds, minutes, kind, workers, messages, senders, receivers, forever, channel, every, seed;
@@ -44,6 +45,7 @@ struct options {
 /* What all channels together came to. */
 struct totals {
     uint64_t channels, checks, sent, arrived, gone, redelivered, lost, doubled, torn, ghosts, faults;
+    uint64_t grown, shrunk; /* how often memory was seen to have come, and gone */
     int64_t worst_gap_ns;
     struct toll toll;
 };
@@ -58,6 +60,8 @@ struct soak {
     bool forever, named;
     enum soak_kind kind;
     struct chan_options shape;
+    struct chan_stat empty; /* the channel as it was created */
+    uint64_t committed;     /* bytes, when last looked at */
     uint64_t checks;
     int64_t end_ns; /* what it took everybody to end by themselves */
 };
@@ -79,12 +83,17 @@ static void draw_shape(struct soak *soak)
     soak->shape.messages = o->messages == ANY ? messages[number / 2 % 3] : (uint64_t)o->messages;
     soak->shape.senders = o->senders == ANY ? number / 6 % 2 : o->senders == 1;
     soak->shape.receivers = o->receivers == ANY ? number / 12 % 2 : o->receivers == 1;
-    soak->kind = (enum soak_kind)(o->kind == ANY ? number % SOAK_KINDS : (uint64_t)o->kind);
+    /* Another one each time, and another one when the 24 begin again. */
+    soak->kind = (enum soak_kind)(o->kind == ANY ? (number + number / 24) % SOAK_KINDS : (uint64_t)o->kind);
     if (soak->kind == SOAK_FAIR)
         soak->shape.order = CHAN_FAIR;
     if (soak->kind == SOAK_RENDEZVOUS) {
         soak->shape.kind = CHAN_RENDEZVOUS;
         soak->shape.messages = 0;
+    }
+    if (soak->kind == SOAK_GROWABLE) {
+        soak->shape.kind = CHAN_GROWABLE;
+        soak->shape.messages *= 16;
     }
     soak->shape.message_size = MESSAGE_MAX;
     soak->shape.bytes = UINT64_C(8) * MESSAGE_MAX;
@@ -105,6 +114,10 @@ static int open_channel(struct soak *soak)
                              : chan_open_fd(chan_fd(crew->kept), CHAN_NO_KEEPER, &crew->polled);
     if (!result && soak->named)
         result = chan_unlink(name); /* so that none is left if this process is killed */
+    soak->empty = (struct chan_stat){.size = sizeof soak->empty};
+    if (!result)
+        result = chan_stat(crew->polled, &soak->empty);
+    soak->committed = soak->empty.committed_bytes;
     return result;
 }
 
@@ -126,6 +139,7 @@ static void cast(struct soak *soak)
                        .desk = i * WORKER_THREADS_MAX,
                        .book = crew->book,
                        .message_max = MESSAGE_MAX,
+                       .large_one_in = soak->kind == SOAK_GROWABLE ? 2 : 8,
                        .patience_ns = soak->forever ? CHAN_FOREVER : PATIENCE_NS},
         };
 }
@@ -163,6 +177,16 @@ static void rest(struct soak *soak, unsigned number)
     atomic_store(&book->phase, BOOK_RUNNING);
 }
 
+static void look_for_growth(struct soak *soak)
+{
+    struct chan_stat stat = {.size = sizeof stat};
+    if (soak->kind != SOAK_GROWABLE || chan_stat(soak->crew->polled, &stat))
+        return;
+    soak->totals.grown += stat.committed_bytes > soak->committed;
+    soak->totals.shrunk += stat.committed_bytes < soak->committed;
+    soak->committed = stat.committed_bytes;
+}
+
 static void disturb_until(struct soak *soak, int64_t end)
 {
     int64_t next_rest = chan_deadline(REST_EVERY_NS);
@@ -170,6 +194,7 @@ static void disturb_until(struct soak *soak, int64_t end)
     while (chan_now() < end && atomic_load(&soak->crew->book->faults) < 20) {
         crew_disturb(soak->crew);
         atomic_fetch_add(&soak->crew->book->blows, 1);
+        look_for_growth(soak);
         if (!soak->forever && chan_now() > next_rest) {
             rest(soak, ++number);
             next_rest = chan_deadline(REST_EVERY_NS);
@@ -235,6 +260,11 @@ static void audit(struct soak *soak)
             "discarded %lu",
             stat.queued, stat.held, stat.orphaned, stat.dead, stat.units_used, stat.senders, stat.receivers,
             stat.discarded);
+    if (stat.committed_bytes != soak->empty.committed_bytes ||
+        stat.resident_bytes > soak->empty.resident_bytes)
+        book_fault(book, "left over: %lu bytes committed and %lu resident, of an empty channel %lu and %lu",
+                   stat.committed_bytes, stat.resident_bytes, soak->empty.committed_bytes,
+                   soak->empty.resident_bytes);
     /* What was surely sent was sent, and beyond that at most what calls had in hand whose caller died. */
     if (stat.sent < b.sent || stat.sent > b.sent + crew->toll.may_be_sent)
         book_fault(book, "the channel counts %lu sent, the books %lu, and %lu at most in dead senders' calls",
@@ -324,10 +354,12 @@ static void report(const struct soak *soak)
         "soak: %lu kills (%lu while stopped), %lu stops; %lu started with a prepared handle, %lu in another "
         "pid "
         "namespace, %lu with several threads\n"
+        "soak: memory of growable queues was seen to come %lu times and to go %lu times\n"
         "soak: lost %lu, doubled %lu, torn %lu, ghosts %lu, longest gap %ld ms, faults %lu\n",
         soak->options.seed, t->channels, t->checks, t->sent, t->arrived, t->gone, t->redelivered,
         t->toll.kills, t->toll.kills_stopped, t->toll.stops, t->toll.prepared, t->toll.apart,
-        t->toll.many_threads, t->lost, t->doubled, t->torn, t->ghosts, t->worst_gap_ns / 1000000, t->faults);
+        t->toll.many_threads, t->grown, t->shrunk, t->lost, t->doubled, t->torn, t->ghosts,
+        t->worst_gap_ns / 1000000, t->faults);
 }
 
 /* A number, or the name of a kind. */

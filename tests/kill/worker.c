@@ -77,7 +77,7 @@ static bool may_keep(const struct state *s)
 
 static size_t draw_size(struct state *s)
 {
-    uint64_t most = draw(s, 8) ? 200 : s->w->message_max;
+    uint64_t most = draw(s, s->w->large_one_in) ? 200 : s->w->message_max;
     return MESSAGE_MIN + draw(s, most - MESSAGE_MIN + 1);
 }
 

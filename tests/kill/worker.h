@@ -27,6 +27,7 @@ struct worker {
     struct chan *ch;
     struct book *book;
     uint64_t message_max;   /* bytes */
+    uint64_t large_one_in;  /* so many messages; the others are small */
     int64_t patience_ns;    /* of every call; CHAN_FOREVER: the soak ends by chan_shutdown() */
     struct chan_sender *tx; /* prepared for it, or NULL */
     struct chan_receiver *rx;
