@@ -203,5 +203,6 @@ static void audit_blocking(struct crew *crew, const struct chan_stat *stat, cons
         book_fault(crew->book, "%lu messages are lost", b->lost);
 }
 
-const struct toil_kind toil_lagging = {"lag", shape_lagging, 4, work_lagging, witness, audit};
-const struct toil_kind toil_blocking = {"block", shape_blocking, 4, work_blocking, witness, audit_blocking};
+const struct toil_kind toil_lagging = {"lag", shape_lagging, 4, work_lagging, witness, audit, 0};
+const struct toil_kind toil_blocking = {"block", shape_blocking, 4, work_blocking,
+                                        witness, audit_blocking, 0};

@@ -193,9 +193,10 @@ static void audit(struct crew *crew, const struct chan_stat *stat, const struct 
     if (stat->answered < replied || stat->answered > replied + crew->toll.may_be_lost)
         book_fault(book, "the channel counts %lu answers, the books %lu, and %lu at most of dead servers",
                    stat->answered, replied, crew->toll.may_be_lost);
-    if (stat->calls_open || stat->answers_unread)
-        book_fault(book, "left over: %lu calls, %lu answers", stat->calls_open, stat->answers_unread);
+    if (stat->calls_open || stat->answers_unread || stat->orphaned)
+        book_fault(book, "left over: %lu calls, %lu answers, %lu orphaned", stat->calls_open,
+                   stat->answers_unread, stat->orphaned);
 }
 
-const struct toil_kind toil_call = {"call", shape, 2, work, NULL, audit};
-const struct toil_kind toil_repeated_call = {"repeated-call", shape_repeated, 2, work, NULL, audit};
+const struct toil_kind toil_call = {"call", shape, 2, work, NULL, audit, 0};
+const struct toil_kind toil_repeated_call = {"repeated-call", shape_repeated, 2, work, NULL, audit, 0};

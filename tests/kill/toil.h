@@ -28,9 +28,11 @@ struct toil_kind {
     void (*witness)(struct crew *crew);
     /* Nobody is left; everything is repaired. */
     void (*audit)(struct crew *crew, const struct chan_stat *stat, const struct balance *balance);
+    int64_t lease_ns; /* its messages lend endpoints, by addresses, for so long at most; 0: they do not */
 };
 
-extern const struct toil_kind toil_lagging, toil_blocking, toil_watch, toil_call, toil_repeated_call;
+extern const struct toil_kind toil_lagging, toil_blocking, toil_watch, toil_call, toil_repeated_call,
+    toil_lease;
 
 uint64_t toil_draw(struct toiler *toiler, uint64_t below);
 

@@ -164,4 +164,4 @@ static void audit(struct crew *crew, const struct chan_stat *stat, const struct 
         book_fault(crew->book, "%lu changes add up to %lu", stat->sent, count);
 }
 
-const struct toil_kind toil_watch = {"watch", shape, 3, work, NULL, audit};
+const struct toil_kind toil_watch = {"watch", shape, 3, work, NULL, audit, 0};
