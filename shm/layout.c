@@ -143,6 +143,7 @@ int chan__geometry_complete(struct geometry *g)
     if (result)
         return result;
     g->plain = g->kind == CHAN_QUEUE && g->order == CHAN_BARGING;
+    g->small = g->plain && !g->units;
     g->wakes_all = g->units || g->order == CHAN_FAIR;
     g->role_cells = g->holds + 1 + (g->kind == CHAN_WATCH);
     g->reply_cells = g->kind == CHAN_CALL ? g->holds : 0;

@@ -303,6 +303,7 @@ struct geometry {
     uint64_t records_at, cells_at, blocks_at, units_at, steps_at, arena_at, record_bytes, total_bytes;
     uint64_t begins_with; /* bytes from the beginning that have memory from creation on and for ever */
     bool plain;           /* a queue whose senders come in no order */
+    bool small;           /* one whose messages all fit into their blocks */
     bool wakes_all;       /* a place that is free may be for any of those who wait for one */
     unsigned block_bits;  /* of a cell word, for the block number */
     unsigned index_bits;  /* of a hint, for the cell's index */

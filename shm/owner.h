@@ -43,14 +43,14 @@ static inline struct intent chan__intent_get(struct seg_record *record)
 #ifndef CHAN_WITHOUT_REPAIR
 
 /* I have just obtained the block. */
-static inline void chan__owner_take(struct seg_block *block, uint32_t record)
+static ALWAYS_INLINE void chan__owner_take(struct seg_block *block, uint32_t record)
 {
     store_release(&block->owner, owner_next(load_relaxed(&block->owner), record));
 }
 
 /* The block is mine already, but a predecessor of my record, or a taker of an orphan, may have put it
  * there. */
-static inline void chan__owner_ensure(struct seg_block *block, uint32_t record)
+static ALWAYS_INLINE void chan__owner_ensure(struct seg_block *block, uint32_t record)
 {
     if (!owner_is(load_relaxed(&block->owner), record))
         chan__owner_take(block, record);
@@ -58,7 +58,7 @@ static inline void chan__owner_ensure(struct seg_block *block, uint32_t record)
 
 /* No part may become visible before the 0 that ended the last intent, nor after this `old`: whoever reads the
  * same `old` before and after the parts has the parts that go with it. */
-static inline void chan__intent_set(struct seg_record *record, const struct intent *i)
+static ALWAYS_INLINE void chan__intent_set(struct seg_record *record, const struct intent *i)
 {
     store_release(&record->intent_cell, i->cell);
     store_release(&record->intent_hold, (uint16_t)i->hold);

@@ -5,6 +5,7 @@
 #include "shm/owner.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Hints move once per cache line of cells: measured better than at every message, and a walk of at most a
  * line. */
@@ -123,6 +124,12 @@ static bool is_ready(const struct geometry *g, enum side side, struct cursor at,
     return cell_is_in(g, word, 2 * at.lap + side);
 }
 
+/* True if another of this side has passed it. */
+static bool is_passed(const struct geometry *g, enum side side, struct cursor at, uint64_t word)
+{
+    return cell_ahead(g, word, 2 * at.lap + side) > 0;
+}
+
 /* Whether the last `length` messages before `at`, at most a lap, have not been taken: the oldest of them has not. */
 static bool are_queued(const struct segment *s, struct cursor at, uint64_t length)
 {
@@ -203,10 +210,9 @@ int chan__ring_length(const struct segment *s, struct cursor *head, uint64_t *le
 }
 
 /* The exchange, whatever the cell. On the hot paths `turns`, cell_turns() of the cell, and `kind` are
- * constants. `seal` is added to the new word. */
+ * constants. `seal` is added to the new word. Afterwards *hand is what the hold has then. */
 static ALWAYS_INLINE bool exchange(struct party *party, uint32_t number, atomic_u64 *cell, uint64_t old,
-                                   uint64_t turns, const struct held *spare, enum intent_kind kind,
-                                   uint64_t seal)
+                                   uint64_t turns, struct held *hand, enum intent_kind kind, uint64_t seal)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
@@ -216,35 +222,37 @@ static ALWAYS_INLINE bool exchange(struct party *party, uint32_t number, atomic_
         return false; /* corrupt: the caller says so, or gives up counting steps */
     struct seg_block *got_block = seg_block(s, got);
     prefetch_for_write(got_block); /* its owner word is written next */
-    uint64_t new = cell_exchanged(g, old, turns, spare->word) | seal;
-    uint64_t now_held = cell_exchanged(g, spare->word, hold_turns(kind), old);
+    uint64_t new = cell_exchanged(g, old, turns, hand->word) | seal;
+    uint64_t now_held = cell_exchanged(g, hand->word, hold_turns(kind), old);
     uint64_t count = load_relaxed(chan__counter_of(record, kind));
 
-    chan__owner_ensure(spare->block, party->number);
-    chan__intent_set(record, &(struct intent){old, spare->word, count, number, spare->hold, kind});
+    chan__owner_ensure(hand->block, party->number);
+    chan__intent_set(record, &(struct intent){old, hand->word, count, number, hand->hold, kind});
     bool done = cas_seq_cst_u64(cell, old, new); /* PUBLISH, SLEEP */
     if (done) {
         chan__owner_take(got_block, party->number);
-        store_release(&record->holds[spare->hold], now_held);
+        store_release(&record->holds[hand->hold], now_held);
         store_release(chan__counter_of(record, kind), count + 1);
+        *hand = (struct held){hand->hold, (uint32_t)got, now_held, got_block};
     }
     chan__intent_clear(record);
     return done;
 }
 
 /* In a ring cell that is emptied before it is filled again, every exchange is one turn. */
-static ALWAYS_INLINE bool exchange_in_ring(struct party *party, uint64_t old, const struct held *spare,
+static ALWAYS_INLINE bool exchange_in_ring(struct party *party, uint64_t old, struct held *hand,
                                            enum intent_kind kind, uint64_t seal)
 {
     uint32_t index = party->cursor.index;
-    return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, spare, kind, seal);
+    return exchange(party, index, seg_ring_cell(party->segment, index), old, 1, hand, kind, seal);
 }
 
 bool chan__exchange(struct party *party, uint32_t cell, uint64_t old, const struct held *spare,
                     enum intent_kind kind)
 {
     const struct segment *s = party->segment;
-    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, old, kind), spare, kind, 0);
+    struct held hand = *spare;
+    return exchange(party, cell, seg_cell(s, cell), old, cell_turns(&s->g, cell, old, kind), &hand, kind, 0);
 }
 
 OUT_OF_LINE static int walk_to_room(struct party *party, uint64_t *word)
@@ -268,6 +276,16 @@ static inline int find_room(struct party *party, uint64_t *word)
     if (cell_is_open_in(&party->segment->g, *word, 2 * party->cursor.lap + TAIL))
         return 0;
     return walk_to_room(party, word);
+}
+
+/* The same, but for a full ring it is the long way to say so. */
+static ALWAYS_INLINE bool has_room_next(struct party *party, uint64_t *word)
+{
+    const struct geometry *g = &party->segment->g;
+    *word = load_acquire(seg_ring_cell(party->segment, party->cursor.index)); /* PUBLISH */
+    if (cell_is_open_in(g, *word, 2 * party->cursor.lap + TAIL))
+        return true;
+    return is_passed(g, TAIL, party->cursor, *word) && !walk_to_room(party, word);
 }
 
 int chan__ring_find_tail(struct party *party, uint64_t *word)
@@ -314,7 +332,7 @@ int chan__ring_has_places(struct party *party, uint64_t count)
 }
 
 /* Fetch a block ready for writing: whoever gets it writes its owner word, and the sender its message. */
-static inline void prefetch_block(const struct seg_block *block)
+static ALWAYS_INLINE void prefetch_block(const struct seg_block *block)
 {
     prefetch_for_write(block);
     prefetch_for_write((const unsigned char *)block + 64);
@@ -323,7 +341,7 @@ static inline void prefetch_block(const struct seg_block *block)
 /* Fetch the block that this side will own some positions further on: every message crosses from one
  * processor's cache to another's and back, and the exchange would wait for it. Only where the cell is this
  * side's already: the other side is still using the others. */
-static inline void prefetch_ahead(const struct segment *s, enum side side, struct cursor at)
+static ALWAYS_INLINE void prefetch_ahead(const struct segment *s, enum side side, struct cursor at)
 {
     const struct geometry *g = &s->g;
     at.index += PREFETCH_CELLS;
@@ -344,7 +362,8 @@ int chan__ring_put(struct party *party, const struct held *spare)
         int result = find_room(party, &word);
         if (result)
             return result;
-        if (exchange_in_ring(party, word, spare, INTENT_SEND, g->sent_seal)) {
+        struct held hand = *spare;
+        if (exchange_in_ring(party, word, &hand, INTENT_SEND, g->sent_seal)) {
             prefetch_ahead(s, TAIL, party->cursor);
             if (step(party))
                 tell_of_tail(party);
@@ -354,6 +373,58 @@ int chan__ring_put(struct party *party, const struct held *spare)
             return -EBADMSG; /* no walk would get past it */
     }
     return -EBADMSG;
+}
+
+/* A message into the next cell, which has room and holds `word`. */
+static ALWAYS_INLINE bool put_small(struct party *party, uint64_t word, struct held *hand, const void *data,
+                                    size_t size, uint64_t sent_ns)
+{
+    struct seg_record *record = party->record;
+    memcpy(hand->block->payload, data, size);
+    chan__block_describe(hand->block, size, sent_ns, party->number);
+    if (!exchange_in_ring(party, word, hand, INTENT_SEND, 0))
+        return false;
+    store_relaxed(&record->sent_bytes, load_relaxed(&record->sent_bytes) + size);
+    prefetch_ahead(party->segment, TAIL, party->cursor);
+    return true;
+}
+
+bool chan__ring_put_small(struct party *party, const struct held *spare, const void *data, size_t size,
+                          uint64_t sent_ns)
+{
+    struct held hand = *spare;
+    uint64_t word;
+    if (!has_room_next(party, &word) || !put_small(party, word, &hand, data, size, sent_ns))
+        return false;
+    if (step(party))
+        tell_of_tail(party);
+    return true;
+}
+
+size_t chan__ring_put_run(struct party *party, const struct held *spare, const struct iovec *messages,
+                          size_t count, uint64_t sent_ns)
+{
+    /* Copies that nobody else sees, so that the compiler need not load them again and again. */
+    const struct segment segment = *party->segment;
+    struct party run = *party;
+    run.segment = &segment;
+    struct held hand = *spare;
+    size_t sent = 0;
+    for (; sent < count && messages[sent].iov_base; sent++) {
+        if (messages[sent].iov_len > segment.g.message_size)
+            break;
+        uint64_t word;
+        if (!has_room_next(party, &word))
+            break;
+        run.cursor = party->cursor;
+        if (!put_small(&run, word, &hand, messages[sent].iov_base, messages[sent].iov_len, sent_ns))
+            break;
+        bool tell = step(&run);
+        party->cursor = run.cursor;
+        if (tell)
+            tell_of_tail(party);
+    }
+    return sent;
 }
 
 OUT_OF_LINE static int walk_to_message(struct party *party, uint64_t *word)
@@ -372,6 +443,16 @@ static inline int find_message(struct party *party, uint64_t *word)
     if (is_ready(&party->segment->g, HEAD, party->cursor, *word))
         return 0;
     return walk_to_message(party, word);
+}
+
+/* As has_room_next(). */
+static ALWAYS_INLINE bool has_message_next(struct party *party, uint64_t *word)
+{
+    const struct geometry *g = &party->segment->g;
+    *word = load_acquire(seg_ring_cell(party->segment, party->cursor.index)); /* PUBLISH */
+    if (is_ready(g, HEAD, party->cursor, *word))
+        return true;
+    return is_passed(g, HEAD, party->cursor, *word) && !walk_to_message(party, word);
 }
 
 int chan__ring_has_message(struct party *party)
@@ -408,7 +489,8 @@ static ALWAYS_INLINE int take(struct party *party, const struct held *spare, enu
                 return -EMSGSIZE;
             }
         }
-        if (exchange_in_ring(party, word, spare, kind, 0)) {
+        struct held hand = *spare;
+        if (exchange_in_ring(party, word, &hand, kind, 0)) {
             prefetch_ahead(s, HEAD, party->cursor);
             if (step(party))
                 move_hint(party, &seg_hot(s)->head_hint);
@@ -433,6 +515,69 @@ int chan__ring_take_before(struct party *party, const struct held *spare, uint64
 int chan__ring_discard(struct party *party, const struct held *spare, struct message *out)
 {
     return take(party, spare, INTENT_DISCARD, UINT64_MAX, NULL, out);
+}
+
+/* The next cell's message, which is there as `word` says, if there is room for it. */
+static ALWAYS_INLINE bool take_small(struct party *party, uint64_t word, struct held *hand, void *buffer,
+                                     size_t *size)
+{
+    const struct segment *s = party->segment;
+    const struct geometry *g = &s->g;
+    struct seg_record *record = party->record;
+    uint64_t number = cell_block(g, word);
+    if (number >= g->blocks)
+        return false;
+    struct seg_block *block = seg_block(s, number);
+    prefetch_block(block);
+    /* As in take(): the exchange fails if anybody has touched the block since the cell was read. */
+    uint64_t bytes = load_acquire(&block->size);
+    if (bytes > *size || bytes > g->message_size || !exchange_in_ring(party, word, hand, INTENT_TAKE, 0))
+        return false;
+    store_relaxed(&block->deliveries, 1); /* what has been delivered before never lies in the ring */
+    memcpy(buffer, block->payload, bytes);
+    *size = bytes;
+    hand->word += (4 + HOLD_SPARE - HOLD_HELD) * g->turn_unit;
+    store_release(&record->holds[hand->hold], hand->word); /* ACK */
+    store_relaxed(&record->received_bytes, load_relaxed(&record->received_bytes) + bytes);
+    prefetch_ahead(s, HEAD, party->cursor);
+    return true;
+}
+
+bool chan__ring_take_small(struct party *party, const struct held *spare, void *buffer, size_t *size)
+{
+    struct held hand = *spare;
+    uint64_t word;
+    if (!has_message_next(party, &word) || !take_small(party, word, &hand, buffer, size))
+        return false;
+    if (step(party))
+        move_hint(party, &seg_hot(party->segment)->head_hint);
+    return true;
+}
+
+size_t chan__ring_take_run(struct party *party, const struct held *spare, struct iovec *messages,
+                           size_t count)
+{
+    /* As in chan__ring_put_run(). */
+    const struct segment segment = *party->segment;
+    struct party run = *party;
+    run.segment = &segment;
+    struct held hand = *spare;
+    size_t taken = 0;
+    for (; taken < count; taken++) {
+        if (!messages[taken].iov_base)
+            break;
+        uint64_t word;
+        if (!has_message_next(party, &word))
+            break;
+        run.cursor = party->cursor;
+        if (!take_small(&run, word, &hand, messages[taken].iov_base, &messages[taken].iov_len))
+            break;
+        bool tell = step(&run);
+        party->cursor = run.cursor;
+        if (tell)
+            move_hint(party, &seg_hot(party->segment)->head_hint);
+    }
+    return taken;
 }
 
 int chan__ring_seal(const struct segment *s)

@@ -7,6 +7,7 @@
 #include "shm/cell.h"
 
 #include <errno.h>
+#include <sys/uio.h>
 
 /* A walk passes at most the ring, and starts over only when somebody else made progress. More steps than
  * this mean that somebody writes nonsense into the cells. */
@@ -92,6 +93,16 @@ static inline atomic_u64 *chan__counter_of(struct seg_record *record, enum inten
     return &record->discarded;
 }
 
+/* What goes with every message, written while the block is still private. */
+static inline void chan__block_describe(struct seg_block *block, uint64_t size, uint64_t sent_ns,
+                                        uint32_t sender)
+{
+    store_relaxed(&block->size, size);
+    store_relaxed(&block->sent_ns, sent_ns);
+    store_relaxed(&block->sender, sender);
+    store_relaxed(&block->deliveries, 0);
+}
+
 /* Bring a sender's cursor to the tail; *word is that of its cell. -EPIPE: sealed. -EBADMSG. */
 int chan__ring_find_tail(struct party *party, uint64_t *word);
 
@@ -108,6 +119,25 @@ int chan__ring_has_places(struct party *party, uint64_t count);
 /* Send the message in the spare block; the hold has another, spare block afterwards.
  * -EAGAIN: full. -EPIPE: sealed. -EBADMSG. */
 int chan__ring_put(struct party *party, const struct held *spare);
+
+/* The short way of small messages, where geometry.small says that there are no others: in and out with no more than a
+ * look at the next cell, one of them or one after the other. Whatever else there may be takes the long way: then
+ * nothing has happened to the message in question.
+ *
+ * Send a message from the spare block. False: not now, or not this way. */
+bool chan__ring_put_small(struct party *party, const struct held *spare, const void *data, size_t size,
+                          uint64_t sent_ns);
+
+/* Send the messages one by one, as long as that succeeds; they may be too large, or NULL. Returns how many. */
+size_t chan__ring_put_run(struct party *party, const struct held *spare, const struct iovec *messages,
+                          size_t count, uint64_t sent_ns);
+
+/* Take the oldest message, if it is no larger than *size, which becomes its size; copy it, and release it. */
+bool chan__ring_take_small(struct party *party, const struct held *spare, void *buffer, size_t *size);
+
+/* Take messages as long as that succeeds. Returns how many; the length of each is set. */
+size_t chan__ring_take_run(struct party *party, const struct held *spare, struct iovec *messages,
+                           size_t count);
 
 /* Whether a take could succeed now: 0, or what chan__ring_take() would say. */
 int chan__ring_has_message(struct party *party);

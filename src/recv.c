@@ -225,6 +225,50 @@ static void note_end(struct chan_receiver *rx, int result)
         rx->ended = true;
 }
 
+/* Whether small messages can come the short way: the queue is open, nothing has been given back, and no sender has to
+ * be warned. */
+static inline bool may_run(struct chan_receiver *rx, uint32_t unannounced, struct held *spare)
+{
+    const struct segment *s = segment_of(rx);
+    const struct seg_hot *hot = seg_hot(s);
+    return s->g.small && !(chan__life_state(rx->handle.chan) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE)) &&
+           !(uint32_t)load_acquire(&hot->orphans) && /* ORPHAN */
+           (unannounced || !chan__event_has_sleepers(&hot->space_event)) &&
+           !chan__handle_spare(&rx->handle, spare);
+}
+
+/* The usual case by itself. False: nothing happened, and it is none. */
+static inline bool recv_small(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size)
+{
+    struct held spare;
+    if (!buffer || !may_run(rx, 0, &spare) ||
+        !chan__ring_take_small(&rx->handle.endpoint.party, &spare, buffer, &capacity))
+        return false;
+    const struct segment *s = segment_of(rx);
+    chan__event_notify(&seg_hot(s)->space_event, 1);
+    chan__others_may_end(rx->handle.chan);
+    rx->deliveries = 1;
+    if (size)
+        *size = capacity;
+    return true;
+}
+
+static size_t recv_run(struct chan_receiver *rx, struct iovec *messages, size_t count, uint32_t *unannounced)
+{
+    struct held spare;
+    if (!may_run(rx, *unannounced, &spare))
+        return 0;
+    size_t room = BATCH_UNANNOUNCED - *unannounced;
+    size_t received =
+        chan__ring_take_run(&rx->handle.endpoint.party, &spare, messages, count < room ? count : room);
+    *unannounced += (uint32_t)received;
+    if (received) {
+        chan__others_may_end(rx->handle.chan);
+        rx->deliveries = 1;
+    }
+    return received;
+}
+
 static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size,
                       int64_t deadline_ns)
 {
@@ -233,7 +277,8 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
     int result = chan__handle_enter(&rx->handle);
     if (result)
         return result;
-    result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
+    if (!recv_small(rx, buffer, capacity, size))
+        result = receive_copy(rx, buffer, capacity, size, deadline_ns, NULL);
     if (!result)
         chan__recv_returns(rx, 1);
     else
@@ -264,6 +309,19 @@ int chan_recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, siz
     return recv_until(rx, buffer, capacity, size, chan__user_deadline(deadline_ns));
 }
 
+static int recv_one_of_many(struct chan_receiver *rx, struct iovec *message, bool first, int64_t deadline_ns,
+                            uint32_t *unannounced)
+{
+    if (!message->iov_base && message->iov_len)
+        return -EINVAL;
+    size_t size;
+    int result = receive_copy(rx, message->iov_base, message->iov_len, &size,
+                              first ? deadline_ns : DEADLINE_TRY, unannounced);
+    if (!result || (result == -EMSGSIZE && first))
+        message->iov_len = size;
+    return result;
+}
+
 static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages, size_t count,
                                int64_t deadline_ns)
 {
@@ -275,17 +333,13 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
     size_t received = 0;
     uint32_t unannounced = 0, deliveries = 0;
     while (!result && received < count && received < SSIZE_MAX) {
-        struct iovec *message = &messages[received];
-        size_t size;
-        result = !message->iov_base && message->iov_len
-                     ? -EINVAL
-                     : receive_copy(rx, message->iov_base, message->iov_len, &size,
-                                    received ? DEADLINE_TRY : deadline_ns, &unannounced);
-        if (!result || (result == -EMSGSIZE && !received))
-            message->iov_len = size;
+        struct iovec *next = &messages[received];
+        size_t run = recv_run(rx, next, count - received, &unannounced);
+        if (!run)
+            result = recv_one_of_many(rx, next, !received, deadline_ns, &unannounced);
         if (!result && rx->deliveries > deliveries)
             deliveries = rx->deliveries;
-        received += !result;
+        received += run ? run : !result;
         if (unannounced == BATCH_UNANNOUNCED)
             chan__recv_announce(rx, &unannounced);
     }

@@ -97,7 +97,6 @@ static inline uint64_t sending_time(struct sending *op)
     return op->batch->sent_ns;
 }
 
-/* What goes with every message, written while the block is still private. */
 static ALWAYS_INLINE int describe(struct sending *op)
 {
     struct seg_block *block = op->spare.block;
@@ -106,10 +105,7 @@ static ALWAYS_INLINE int describe(struct sending *op)
         return -EBADMSG;
     if (op->data && op->size)
         memcpy(payload, op->data, op->size);
-    store_relaxed(&block->size, op->size);
-    store_relaxed(&block->sent_ns, sending_time(op));
-    store_relaxed(&block->sender, op->tx->handle.endpoint.party.number);
-    store_relaxed(&block->deliveries, 0);
+    chan__block_describe(block, op->size, sending_time(op), op->tx->handle.endpoint.party.number);
     return 0;
 }
 
@@ -272,6 +268,41 @@ int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64
     return send_copy(tx, data, size, deadline_ns, NULL);
 }
 
+/* Whether small messages can go the short way: the queue is open, and no receiver has to be warned. */
+static inline bool may_run(struct chan_sender *tx, const struct batch *batch, struct held *spare)
+{
+    const struct segment *s = segment_of(tx);
+    return s->g.small && !(chan__life_state(tx->handle.chan) & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE)) &&
+           ((batch && batch->unannounced) || !chan__event_has_sleepers(&seg_hot(s)->data_event)) &&
+           !chan__handle_spare(&tx->handle, spare);
+}
+
+/* The usual case by itself. False: nothing happened, and it is none. */
+static inline bool send_small(struct chan_sender *tx, const void *data, size_t size)
+{
+    struct held spare;
+    if (!data || size > segment_of(tx)->g.message_size || !may_run(tx, NULL, &spare) ||
+        !chan__ring_put_small(&tx->handle.endpoint.party, &spare, data, size, coarse_now()))
+        return false;
+    chan__event_notify(&seg_hot(segment_of(tx))->data_event, 1);
+    return true;
+}
+
+static size_t send_run(struct chan_sender *tx, const struct iovec *messages, size_t count,
+                       struct batch *batch)
+{
+    struct held spare;
+    if (!may_run(tx, batch, &spare))
+        return 0;
+    if (!batch->unannounced)
+        batch->sent_ns = coarse_now();
+    size_t room = BATCH_UNANNOUNCED - batch->unannounced;
+    size_t sent = chan__ring_put_run(&tx->handle.endpoint.party, &spare, messages,
+                                     count < room ? count : room, batch->sent_ns);
+    batch->unannounced += (uint32_t)sent;
+    return sent;
+}
+
 static int send_until(struct chan_sender *tx, const void *data, size_t size, int64_t deadline_ns)
 {
     if (!tx || (!data && size))
@@ -279,7 +310,8 @@ static int send_until(struct chan_sender *tx, const void *data, size_t size, int
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = send_copy(tx, data, size, deadline_ns, NULL);
+    if (!send_small(tx, data, size))
+        result = send_copy(tx, data, size, deadline_ns, NULL);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -336,8 +368,12 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
     size_t sent = 0;
     struct batch batch = {0};
     while (!result && sent < count && sent < SSIZE_MAX) {
-        result = chan__send_one_of_many(tx, &messages[sent], deadline_ns, &batch);
-        sent += !result;
+        size_t run = send_run(tx, &messages[sent], count - sent, &batch);
+        if (!run)
+            result = chan__send_one_of_many(tx, &messages[sent], deadline_ns, &batch);
+        else if (batch.unannounced == BATCH_UNANNOUNCED)
+            chan__send_announce(tx, &batch);
+        sent += run ? run : !result;
     }
     chan__send_announce(tx, &batch);
     if (result == -EAGAIN)
