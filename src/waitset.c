@@ -72,7 +72,8 @@ static void *stand_by(void *argument)
         uint32_t orders = load_seq_cst(&l->orders);
         if (orders % 2) {
             look_out(l, orders);
-            chan__waitset_ring(l->set);
+            if (load_seq_cst(&l->orders) == orders) /* else it is recalled, by one who is awake */
+                chan__waitset_ring(l->set);
         }
         atomic_store(&l->seen, orders);
         chan__futex_wake(&l->seen, INT_MAX);
