@@ -51,8 +51,9 @@ CHAN_BEGIN
 
 /* The descriptor of a receiver, readable while something can be received, or was lost, or the end is
  * reached; of a sender, readable while something can be sent, or nothing ever will. The same at each call,
- * and valid until the handle is closed. Non-blocking and close-on-exec. -EMFILE -ENFILE; -ENOMEM: no
- * memory, or no thread, is to be had; -ECHILD; -EINVAL. Since 0.1. */
+ * and valid until the handle is closed. Non-blocking and close-on-exec. -EMFILE -ENFILE, or as a sandbox
+ * refuses eventfd(2); -ENOMEM: no memory, or no thread, is to be had; -ECHILD; -EINVAL. Where there is none
+ * nothing has changed, and it may be asked for again. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_receiver_fd(struct chan_receiver *rx);
 CHAN_API CHAN_MUST_USE int chan_sender_fd(struct chan_sender *tx);
 

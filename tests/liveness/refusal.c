@@ -8,9 +8,10 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* The architecture is not looked at: no program of another one runs here. */
-static int refuse(long call, int error)
+static int refuse_to(unsigned flags, long call, int error)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -19,9 +20,15 @@ static int refuse(long call, int error)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program))
         return -errno;
     return 0;
+}
+
+static int refuse(long call, int error)
+{
+    return refuse_to(0, call, error);
 }
 
 int64_t refuse_pidfds(struct party *me, int64_t a, int64_t b)
@@ -59,4 +66,17 @@ int64_t refuse_threads(struct party *me, int64_t a, int64_t b)
     (void)me, (void)a, (void)b;
     int result = refuse(SYS_clone3, EAGAIN);
     return result ? result : refuse(SYS_clone, EAGAIN);
+}
+
+int64_t refuse_eventfds(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)b;
+    return refuse(SYS_eventfd2, (int)a);
+}
+
+int64_t refuse_threads_to_all(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)a, (void)b;
+    int result = refuse_to(SECCOMP_FILTER_FLAG_TSYNC, SYS_clone3, EAGAIN);
+    return result ? result : refuse_to(SECCOMP_FILTER_FLAG_TSYNC, SYS_clone, EAGAIN);
 }

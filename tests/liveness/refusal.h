@@ -12,5 +12,9 @@ step refuse_inotify;    /* as when all instances of the user are taken */
 step refuse_waitv;      /* futex_waitv, with error `a`: ENOSYS before Linux 5.16, EPERM in some sandboxes */
 step refuse_ring_calls; /* io_uring_register, as some sandboxes do that let the rest through */
 step refuse_threads;    /* as when the user may have no more */
+step refuse_eventfds;   /* with error `a` */
+
+/* For all threads of the process, whoever started them. */
+step refuse_threads_to_all;
 
 #endif
