@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Select against peers that steal, close and sleep at the same moment. SHMCHAN_SELECT_ROUNDS=100000 for a long run. */
+/* Select against peers that steal, close and sleep at the same moment. SHMCHAN_SELECT_ROUNDS=100000 for a long run: of
+ * each so many rounds, some minutes. */
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -14,7 +14,8 @@
 #define MS INT64_C(1000000)
 
 #define STEALS load_rounds(100000)
-#define CLOSINGS load_rounds(1000)
+#define CLOSINGS load_rounds(10000)
+#define PASSINGS load_rounds(100)
 
 /* A queue of this process and a child's; each opens its own side. */
 struct line {
@@ -121,31 +122,24 @@ static void test_select_never_says_that_none_is_ready_while_one_always_is(void)
     close_line(&done);
 }
 
-static void names_of_round(int round, char first[24], char second[24])
-{
-    snprintf(first, 24, "first%d", round);
-    snprintf(second, 24, "second%d", round);
-}
-
-/* Closes one channel before it takes the message in the other. */
+/* Closes one channel before it takes the message in the other. What is closed stays closed: of that one there is a new
+ * one in each round. */
 static int64_t close_there_and_steal_here(void *argument)
 {
     (void)argument;
-    char one[24], other[24];
+    struct line first = open_line("first", true, true);
     struct line start = open_line("start", false, true), done = open_line("done", true, false);
     for (int round = 0, rounds = CLOSINGS; round < rounds; round++) {
-        names_of_round(round, one, other);
         await(&start);
-        struct line first = open_line(one, true, true), second = open_line(other, true, false);
+        struct line second = open_line("second", true, false);
         signal_to(&first);
         signal_to(&done);
         await(&start);
         close_line(&second);
         drain(&first);
         signal_to(&done);
-        await(&start);
-        close_line(&first);
     }
+    close_line(&first);
     close_line(&start);
     close_line(&done);
     return 0;
@@ -153,19 +147,18 @@ static int64_t close_there_and_steal_here(void *argument)
 
 static void test_a_channel_just_closed_is_ready_when_the_other_ones_message_is_stolen(void)
 {
-    char one[24], other[24];
+    create("first", 1);
     create("start", 1);
     create("done", 1);
+    struct line first = open_line("first", false, true);
     struct line start = open_line("start", true, false), done = open_line("done", false, true);
     struct child child;
     child_spawn(&child, close_there_and_steal_here, NULL);
     for (int round = 0, rounds = CLOSINGS; round < rounds; round++) {
         struct chan_select *sel;
         struct chan_selected selected;
-        names_of_round(round, one, other);
-        create(one, 1);
-        create(other, 1);
-        struct line first = open_line(one, false, true), second = open_line(other, false, true);
+        create("second", 1);
+        struct line second = open_line("second", false, true);
         expect_result(chan_select_create(0, &sel), 0);
         expect_number(chan_select_recv(sel, first.rx), 0);
         expect_number(chan_select_recv(sel, second.rx), 1);
@@ -177,12 +170,11 @@ static void test_a_channel_just_closed_is_ready_when_the_other_ones_message_is_s
         if (selected.index == 0)
             expect_result(chan_release(first.rx, &selected.view), 0);
         await(&done);
-        signal_to(&start);
         chan_select_close(sel);
-        close_line(&first);
         close_line(&second);
     }
     expect_number(child_finish(&child), 0);
+    close_line(&first);
     close_line(&start);
     close_line(&done);
 }
@@ -190,7 +182,6 @@ static void test_a_channel_just_closed_is_ready_when_the_other_ones_message_is_s
 /* Two selectors sleep on both channels before a receiver sleeps on the second. The wake-ups for two messages of the
  * first and one of the second may then all come to the selectors, who take the first two and nothing else: the receiver
  * has to hear of the third from them. */
-#define ROUNDS 100
 #define SELECTORS 2
 
 struct selector {
@@ -250,7 +241,7 @@ static int64_t receive_second(void *argument)
 {
     (void)argument;
     struct line second = open_line("second", false, true), done = open_line("done", true, false);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0, rounds = PASSINGS; round < rounds; round++) {
         while (sleepers_on(&second) < SELECTORS)
             usleep(500);
         await(&second);
@@ -273,7 +264,7 @@ static void test_a_wake_up_for_what_a_selector_does_not_take_is_passed_on(void)
     for (int i = 0; i < SELECTORS; i++)
         child_spawn(&children[i], select_once_for_each_go, NULL);
     child_spawn(&children[SELECTORS], receive_second, NULL);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0, rounds = PASSINGS; round < rounds; round++) {
         while (sleepers_on(&second) < SELECTORS + 1)
             usleep(500);
         for (int i = 0; i < SELECTORS; i++)
@@ -297,9 +288,9 @@ static void test_a_wake_up_for_what_a_selector_does_not_take_is_passed_on(void)
 int main(int argc, char **argv)
 {
     static const struct plain_case cases[] = {
-        PLAIN(test_select_never_says_that_none_is_ready_while_one_always_is, 300),
+        PLAIN(test_select_never_says_that_none_is_ready_while_one_always_is, 3600),
         PLAIN(test_a_channel_just_closed_is_ready_when_the_other_ones_message_is_stolen, 3600),
-        PLAIN(test_a_wake_up_for_what_a_selector_does_not_take_is_passed_on, 60),
+        PLAIN(test_a_wake_up_for_what_a_selector_does_not_take_is_passed_on, 3600),
     };
     return suite_run_plain("stress_select", cases, sizeof cases / sizeof *cases, argc, argv);
 }
