@@ -3,7 +3,7 @@
  *
  *     ./13_libuv              three workers; a count once every 10 ms, and at the end
  *
- * The same shape fits libevent (event_new with EV_READ | EV_PERSIST), GLib (g_unix_fd_add) and sd-event. */
+ * The same shape fits GLib (g_unix_fd_add) and sd-event; libevent: 16_libevent.c. */
 #include <shmchan.h>
 
 #include <errno.h>
