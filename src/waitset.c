@@ -26,8 +26,8 @@ struct lookout {
     struct waitset *set;
     pthread_t thread;
     atomic_u32 orders, seen;
-    bool ends;
-    uint32_t count; /* of keys or descriptors */
+    atomic_bool ends; /* told with the last order; it may see that while it still follows the one before */
+    uint32_t count;   /* of keys or descriptors */
     struct futex_key keys[FUTEX_KEYS_MAX];
     struct pollfd *fds; /* NULL: it sleeps on words */
     int control;        /* its own descriptor: readable once there are new orders */
@@ -77,7 +77,7 @@ static void *stand_by(void *argument)
         }
         atomic_store(&l->seen, orders);
         chan__futex_wake(&l->seen, INT_MAX);
-        if (orders % 2 == 0 && l->ends)
+        if (orders % 2 == 0 && load_acquire(&l->ends))
             return NULL;
         while (load_seq_cst(&l->orders) == orders)
             (void)chan__futex_wait(&l->orders, orders, CHAN_FOREVER);
@@ -216,7 +216,7 @@ int chan__waitset_sleep(struct waitset *w, uint32_t bell, const struct futex_key
 static void end(struct lookout *l, bool forked)
 {
     if (!forked) {
-        l->ends = true;
+        store_release(&l->ends, true);
         atomic_fetch_add(&l->orders, 2);
         chan__futex_wake(&l->orders, 1);
         pthread_join(l->thread, NULL);
