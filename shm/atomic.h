@@ -6,7 +6,7 @@
  *   PUBLISH    exchange() CASes a ring cell            -> the taker's load of it: the message's bytes
  *   INTENT     chan__intent_set() stores intent_old    -> chan__intent_get(), chan__decide(): the rest of it
  *   OWNER      chan__intent_clear() clears it          -> chan__decide() loads it: the owner word before it
- *   ACK        hold_change() stores the hold cell      -> a repairer's load: the reader is done with it
+ *   ACK        hold_change(), hand_small() store the hold cell -> a repairer's load: the reader is done with it
  *   STATUS     chan__endpoint_show() CASes LIVE       -> peers' loads: the identity in the record
  *   REPAIRED   chan__repair_all() CASes FREE           -> chan__endpoint_claim(): all that was repaired
  *   ORPHAN     chan__orphans_announce() CASes the      -> the receiver's load: the ORPHAN cells behind it, or

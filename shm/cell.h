@@ -100,6 +100,12 @@ static inline uint64_t hold_changed(const struct geometry *g, uint64_t word, enu
     return word + (next > now ? next - now : next + 4 - now) * g->turn_unit;
 }
 
+/* The same from HELD to SPARE. */
+static inline uint64_t hold_released(const struct geometry *g, uint64_t word)
+{
+    return word + (4 + HOLD_SPARE - HOLD_HELD) * g->turn_unit;
+}
+
 /* Cells are numbered ring cells first, then the hold and reply cells of record 0, of record 1, ... */
 static inline uint32_t hold_cell_number(const struct geometry *g, uint32_t record, uint32_t hold)
 {

@@ -278,7 +278,7 @@ static inline int find_room(struct party *party, uint64_t *word)
     return walk_to_room(party, word);
 }
 
-/* The same, but for a full ring it is the long way to say so. */
+/* True also after a walk past what others have filled. A full or a sealed ring: false. */
 static ALWAYS_INLINE bool has_room_next(struct party *party, uint64_t *word)
 {
     const struct geometry *g = &party->segment->g;
@@ -286,6 +286,11 @@ static ALWAYS_INLINE bool has_room_next(struct party *party, uint64_t *word)
     if (cell_is_open_in(g, *word, 2 * party->cursor.lap + TAIL))
         return true;
     return is_passed(g, TAIL, party->cursor, *word) && !walk_to_room(party, word);
+}
+
+bool chan__ring_room_next(struct party *party, uint64_t *word)
+{
+    return has_room_next(party, word);
 }
 
 int chan__ring_find_tail(struct party *party, uint64_t *word)
@@ -379,50 +384,51 @@ int chan__ring_put(struct party *party, const struct held *spare)
 static ALWAYS_INLINE bool put_small(struct party *party, uint64_t word, struct held *hand, const void *data,
                                     size_t size, uint64_t sent_ns)
 {
-    struct seg_record *record = party->record;
+    store_relaxed(&hand->block->extent_count, 0);
     memcpy(hand->block->payload, data, size);
     chan__block_describe(hand->block, size, sent_ns, party->number);
     if (!exchange_in_ring(party, word, hand, INTENT_SEND, 0))
         return false;
-    store_relaxed(&record->sent_bytes, load_relaxed(&record->sent_bytes) + size);
     prefetch_ahead(party->segment, TAIL, party->cursor);
     return true;
 }
 
-bool chan__ring_put_small(struct party *party, const struct held *spare, const void *data, size_t size,
-                          uint64_t sent_ns)
+static ALWAYS_INLINE void pass_small(struct party *party, size_t size)
 {
-    struct held hand = *spare;
-    uint64_t word;
-    if (!has_room_next(party, &word) || !put_small(party, word, &hand, data, size, sent_ns))
-        return false;
+    struct seg_record *record = party->record;
     if (step(party))
         tell_of_tail(party);
+    store_relaxed(&record->sent_bytes, load_relaxed(&record->sent_bytes) + size);
+}
+
+bool chan__ring_put_small(struct party *party, uint64_t word, const struct held *spare, const void *data,
+                          size_t size, uint64_t sent_ns)
+{
+    struct held hand = *spare;
+    if (!put_small(party, word, &hand, data, size, sent_ns))
+        return false;
+    pass_small(party, size);
     return true;
 }
 
 size_t chan__ring_put_run(struct party *party, const struct held *spare, const struct iovec *messages,
                           size_t count, uint64_t sent_ns)
 {
-    /* Copies that nobody else sees, so that the compiler need not load them again and again. */
+    /* A party whose address no call takes, so that what it says stays in registers. */
     const struct segment segment = *party->segment;
     struct party run = *party;
     run.segment = &segment;
     struct held hand = *spare;
     size_t sent = 0;
-    for (; sent < count && messages[sent].iov_base; sent++) {
-        if (messages[sent].iov_len > segment.g.message_size)
-            break;
+    for (; sent < count; sent++) {
+        const struct iovec *m = &messages[sent];
         uint64_t word;
-        if (!has_room_next(party, &word))
+        if (!m->iov_base || m->iov_len > segment.g.message_size || !has_room_next(party, &word))
             break;
         run.cursor = party->cursor;
-        if (!put_small(&run, word, &hand, messages[sent].iov_base, messages[sent].iov_len, sent_ns))
+        if (!put_small(&run, word, &hand, m->iov_base, m->iov_len, sent_ns))
             break;
-        bool tell = step(&run);
-        party->cursor = run.cursor;
-        if (tell)
-            tell_of_tail(party);
+        pass_small(party, m->iov_len);
     }
     return sent;
 }
@@ -453,6 +459,11 @@ static ALWAYS_INLINE bool has_message_next(struct party *party, uint64_t *word)
     if (is_ready(g, HEAD, party->cursor, *word))
         return true;
     return is_passed(g, HEAD, party->cursor, *word) && !walk_to_message(party, word);
+}
+
+bool chan__ring_message_next(struct party *party, uint64_t *word)
+{
+    return has_message_next(party, word);
 }
 
 int chan__ring_has_message(struct party *party)
@@ -517,41 +528,49 @@ int chan__ring_discard(struct party *party, const struct held *spare, struct mes
     return take(party, spare, INTENT_DISCARD, UINT64_MAX, NULL, out);
 }
 
-/* The next cell's message, which is there as `word` says, if there is room for it. */
-static ALWAYS_INLINE bool take_small(struct party *party, uint64_t word, struct held *hand, void *buffer,
+/* The next cell's message, which is there as `word` says, if it is no larger than `limit`. */
+static ALWAYS_INLINE bool take_small(struct party *party, uint64_t word, struct held *hand, uint64_t limit,
                                      size_t *size)
 {
     const struct segment *s = party->segment;
     const struct geometry *g = &s->g;
-    struct seg_record *record = party->record;
     uint64_t number = cell_block(g, word);
     if (number >= g->blocks)
         return false;
     struct seg_block *block = seg_block(s, number);
+    prefetch_for_write(seg_ring_cell(s, party->cursor.index)); /* the exchange waits for the size, too */
     prefetch_block(block);
     /* As in take(): the exchange fails if anybody has touched the block since the cell was read. */
-    uint64_t bytes = load_acquire(&block->size);
-    if (bytes > *size || bytes > g->message_size || !exchange_in_ring(party, word, hand, INTENT_TAKE, 0))
+    *size = load_acquire(&block->size);
+    if (*size > limit || *size > g->message_size || !exchange_in_ring(party, word, hand, INTENT_TAKE, 0))
         return false;
-    store_relaxed(&block->deliveries, 1); /* what has been delivered before never lies in the ring */
-    memcpy(buffer, block->payload, bytes);
-    *size = bytes;
-    hand->word += (4 + HOLD_SPARE - HOLD_HELD) * g->turn_unit;
-    store_release(&record->holds[hand->hold], hand->word); /* ACK */
-    store_relaxed(&record->received_bytes, load_relaxed(&record->received_bytes) + bytes);
     prefetch_ahead(s, HEAD, party->cursor);
     return true;
 }
 
-bool chan__ring_take_small(struct party *party, const struct held *spare, void *buffer, size_t *size)
+static ALWAYS_INLINE void hand_small(struct party *party, struct held *hand, void *buffer, size_t size)
 {
-    struct held hand = *spare;
-    uint64_t word;
-    if (!has_message_next(party, &word) || !take_small(party, word, &hand, buffer, size))
+    struct seg_record *record = party->record;
+    store_relaxed(&hand->block->deliveries, 1); /* what has been delivered before never lies in the ring */
+    memcpy(buffer, hand->block->payload, size);
+    hand->word = hold_released(&party->segment->g, hand->word);
+    store_release(&record->holds[hand->hold], hand->word); /* ACK */
+    store_relaxed(&record->received_bytes, load_relaxed(&record->received_bytes) + size);
+}
+
+bool chan__ring_take_small(struct party *party, uint64_t word, struct held *hand, uint64_t limit,
+                           size_t *size)
+{
+    if (!take_small(party, word, hand, limit, size))
         return false;
     if (step(party))
         move_hint(party, &seg_hot(party->segment)->head_hint);
     return true;
+}
+
+void chan__ring_hand_small(struct party *party, struct held *hand, void *buffer, size_t size)
+{
+    hand_small(party, hand, buffer, size);
 }
 
 size_t chan__ring_take_run(struct party *party, const struct held *spare, struct iovec *messages,
@@ -564,18 +583,18 @@ size_t chan__ring_take_run(struct party *party, const struct held *spare, struct
     struct held hand = *spare;
     size_t taken = 0;
     for (; taken < count; taken++) {
-        if (!messages[taken].iov_base)
-            break;
+        struct iovec *m = &messages[taken];
         uint64_t word;
-        if (!has_message_next(party, &word))
+        size_t size;
+        if (!m->iov_base || !has_message_next(party, &word))
             break;
         run.cursor = party->cursor;
-        if (!take_small(&run, word, &hand, messages[taken].iov_base, &messages[taken].iov_len))
+        if (!take_small(&run, word, &hand, m->iov_len, &size))
             break;
-        bool tell = step(&run);
-        party->cursor = run.cursor;
-        if (tell)
+        if (step(party))
             move_hint(party, &seg_hot(party->segment)->head_hint);
+        hand_small(&run, &hand, m->iov_base, size);
+        m->iov_len = size;
     }
     return taken;
 }

@@ -120,22 +120,31 @@ int chan__ring_has_places(struct party *party, uint64_t count);
  * -EAGAIN: full. -EPIPE: sealed. -EBADMSG. */
 int chan__ring_put(struct party *party, const struct held *spare);
 
-/* The short way of small messages, where geometry.small says that there are no others: in and out with no more than a
- * look at the next cell, one of them or one after the other. Whatever else there may be takes the long way: then
- * nothing has happened to the message in question.
+/* Small messages, the short way. Only where geometry.small. Each of these looks at the next cell, or exchanges its block,
+ * and does nothing else; where that is not enough, the message has not been touched, and the caller goes the long way,
+ * which says why.
  *
- * Send a message from the spare block. False: not now, or not this way. */
-bool chan__ring_put_small(struct party *party, const struct held *spare, const void *data, size_t size,
-                          uint64_t sent_ns);
+ * Whether the next cell has room. *word: what it holds. */
+bool chan__ring_room_next(struct party *party, uint64_t *word);
 
-/* Send the messages one by one, as long as that succeeds; they may be too large, or NULL. Returns how many. */
+/* Send a message, no larger than geometry.message_size, from the spare block into that cell. */
+bool chan__ring_put_small(struct party *party, uint64_t word, const struct held *spare, const void *data,
+                          size_t size, uint64_t sent_ns);
+
+/* Send messages as long as that succeeds. They may be of any size, and NULL. Returns how many were sent. */
 size_t chan__ring_put_run(struct party *party, const struct held *spare, const struct iovec *messages,
                           size_t count, uint64_t sent_ns);
 
-/* Take the oldest message, if it is no larger than *size, which becomes its size; copy it, and release it. */
-bool chan__ring_take_small(struct party *party, const struct held *spare, void *buffer, size_t *size);
+/* Whether the next cell has a message. */
+bool chan__ring_message_next(struct party *party, uint64_t *word);
 
-/* Take messages as long as that succeeds. Returns how many; the length of each is set. */
+/* Take it for the spare block in *hand, which has it afterwards, if it is no larger than `limit`; then copy it, and
+ * release it. */
+bool chan__ring_take_small(struct party *party, uint64_t word, struct held *hand, uint64_t limit,
+                           size_t *size);
+void chan__ring_hand_small(struct party *party, struct held *hand, void *buffer, size_t size);
+
+/* Take, copy and release messages as long as that succeeds. Returns how many; the length of each is set. */
 size_t chan__ring_take_run(struct party *party, const struct held *spare, struct iovec *messages,
                            size_t count);
 

@@ -227,36 +227,40 @@ static void note_end(struct chan_receiver *rx, int result)
 
 /* Whether small messages can come the short way: the queue is open, nothing has been given back, and no sender has to
  * be warned. */
-static inline bool may_run(struct chan_receiver *rx, uint32_t unannounced, struct held *spare)
+static inline bool may_come_short(struct chan_receiver *rx, bool heads_a_batch, struct held *spare)
 {
-    const struct segment *s = segment_of(rx);
-    const struct seg_hot *hot = seg_hot(s);
-    return s->g.small && !(chan__life_state(rx->handle.chan) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE)) &&
+    const struct seg_hot *hot = seg_hot(segment_of(rx));
+    return !(chan__life_state(rx->handle.chan) & (STATE_SHUT_DOWN | STATE_SENDERS_GONE)) &&
            !(uint32_t)load_acquire(&hot->orphans) && /* ORPHAN */
-           (unannounced || !chan__event_has_sleepers(&hot->space_event)) &&
+           !(heads_a_batch && chan__event_has_sleepers(&hot->space_event)) &&
            !chan__handle_spare(&rx->handle, spare);
 }
 
-/* The usual case by itself. False: nothing happened, and it is none. */
+/* False: nothing has happened, and the long way is to be gone. */
 static inline bool recv_small(struct chan_receiver *rx, void *buffer, size_t capacity, size_t *size)
 {
-    struct held spare;
-    if (!buffer || !may_run(rx, 0, &spare) ||
-        !chan__ring_take_small(&rx->handle.endpoint.party, &spare, buffer, &capacity))
-        return false;
     const struct segment *s = segment_of(rx);
+    struct party *party = &rx->handle.endpoint.party;
+    struct held hand;
+    uint64_t word;
+    size_t taken;
+    if (!s->g.small || !buffer || !chan__ring_message_next(party, &word) ||
+        !may_come_short(rx, true, &hand) || !chan__ring_take_small(party, word, &hand, capacity, &taken))
+        return false;
     chan__event_notify(&seg_hot(s)->space_event, 1);
+    chan__ring_hand_small(party, &hand, buffer, taken);
     chan__others_may_end(rx->handle.chan);
     rx->deliveries = 1;
     if (size)
-        *size = capacity;
+        *size = taken;
     return true;
 }
 
+/* How many came the short way. */
 static size_t recv_run(struct chan_receiver *rx, struct iovec *messages, size_t count, uint32_t *unannounced)
 {
     struct held spare;
-    if (!may_run(rx, *unannounced, &spare))
+    if (!segment_of(rx)->g.small || !may_come_short(rx, !*unannounced, &spare))
         return 0;
     size_t room = BATCH_UNANNOUNCED - *unannounced;
     size_t received =

@@ -269,30 +269,35 @@ int chan__send_copy(struct chan_sender *tx, const void *data, size_t size, int64
 }
 
 /* Whether small messages can go the short way: the queue is open, and no receiver has to be warned. */
-static inline bool may_run(struct chan_sender *tx, const struct batch *batch, struct held *spare)
+static inline bool may_go_short(struct chan_sender *tx, bool heads_a_batch, struct held *spare)
 {
     const struct segment *s = segment_of(tx);
-    return s->g.small && !(chan__life_state(tx->handle.chan) & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE)) &&
-           ((batch && batch->unannounced) || !chan__event_has_sleepers(&seg_hot(s)->data_event)) &&
+    return !(chan__life_state(tx->handle.chan) & (STATE_SHUT_DOWN | STATE_RECEIVERS_GONE)) &&
+           !(heads_a_batch && chan__event_has_sleepers(&seg_hot(s)->data_event)) &&
            !chan__handle_spare(&tx->handle, spare);
 }
 
-/* The usual case by itself. False: nothing happened, and it is none. */
+/* False: nothing has happened, and the long way is to be gone. */
 static inline bool send_small(struct chan_sender *tx, const void *data, size_t size)
 {
+    const struct segment *s = segment_of(tx);
+    struct party *party = &tx->handle.endpoint.party;
     struct held spare;
-    if (!data || size > segment_of(tx)->g.message_size || !may_run(tx, NULL, &spare) ||
-        !chan__ring_put_small(&tx->handle.endpoint.party, &spare, data, size, coarse_now()))
+    uint64_t word;
+    if (!s->g.small || !data || size > s->g.message_size || !chan__ring_room_next(party, &word) ||
+        !may_go_short(tx, true, &spare) ||
+        !chan__ring_put_small(party, word, &spare, data, size, coarse_now()))
         return false;
-    chan__event_notify(&seg_hot(segment_of(tx))->data_event, 1);
+    chan__event_notify(&seg_hot(s)->data_event, 1);
     return true;
 }
 
+/* How many went the short way. */
 static size_t send_run(struct chan_sender *tx, const struct iovec *messages, size_t count,
                        struct batch *batch)
 {
     struct held spare;
-    if (!may_run(tx, batch, &spare))
+    if (!segment_of(tx)->g.small || !may_go_short(tx, !batch->unannounced, &spare))
         return 0;
     if (!batch->unannounced)
         batch->sent_ns = coarse_now();
