@@ -21,6 +21,11 @@
 #define AT_SIGNATURE 16
 #define HEADER_BYTES 4096
 
+/* The largest message of the channel: more than a block holds, so that there is an arena; and so small that messages go
+ * the short way. */
+#define LARGE 4200
+#define SMALL 300
+
 struct image {
     unsigned char *bytes;
     size_t size;
@@ -41,8 +46,8 @@ static void image_write(const struct image *image)
     close(fd);
 }
 
-/* A small durable channel with messages of both kinds, one in the hands of a receiver, and an open loan:
- * left as they are by the process that has them. */
+/* A small durable channel with messages of all sizes, one in the hands of a receiver, and an open loan: left as they
+ * are by the process that has them. */
 static int64_t leave_a_channel(void *argument)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
@@ -51,10 +56,10 @@ static int64_t leave_a_channel(void *argument)
     struct chan_receiver *rx;
     struct chan_view view;
     struct chan_loan loan;
-    static const unsigned char bytes[3000];
-    (void)argument;
+    static const unsigned char bytes[LARGE];
+    const size_t *message_size = argument;
     options.messages = 4;
-    options.message_size = 3000;
+    options.message_size = *message_size;
     options.endpoints = 2;
     options.holds = 1;
     options.lifetime = CHAN_DURABLE;
@@ -62,18 +67,18 @@ static int64_t leave_a_channel(void *argument)
     expect_result(chan_attach_sender(ch, 0, &tx), 0);
     expect_result(chan_attach_receiver(ch, 0, &rx), 0);
     expect_result(chan_try_send(tx, bytes, 10), 0);
-    expect_result(chan_try_send(tx, bytes, 3000), 0);
     expect_result(chan_try_send(tx, bytes, 20), 0);
+    expect_result(chan_try_send(tx, bytes, *message_size), 0);
     expect_result(chan_try_recv_view(rx, &view), 0);
     return chan_try_reserve(tx, 30, &loan);
 }
 
-static struct image image_take(void)
+static struct image image_take(size_t message_size)
 {
     struct image image;
     struct stat object;
     struct child child;
-    child_spawn(&child, leave_a_channel, NULL);
+    child_spawn(&child, leave_a_channel, &message_size);
     expect_result(child_finish(&child), 0);
     expect(stat(object_path(), &object) == 0);
     image.size = (size_t)object.st_size;
@@ -103,9 +108,9 @@ static void expect_opens(const struct image *image, int promised)
     chan_close(ch);
 }
 
-static void test_the_image_itself_is_sound_once_repaired(void)
+static void repair_the_image(size_t message_size)
 {
-    struct image image = image_take();
+    struct image image = image_take(message_size);
     struct chan *ch;
     struct chan_repair_report healed;
     char text[200] = "";
@@ -121,6 +126,12 @@ static void test_the_image_itself_is_sound_once_repaired(void)
     image_drop(&image);
 }
 
+static void test_the_image_itself_is_sound_once_repaired(void)
+{
+    repair_the_image(LARGE);
+    repair_the_image(SMALL);
+}
+
 static void patch32(struct image *image, size_t at, uint32_t change)
 {
     uint32_t word;
@@ -131,7 +142,7 @@ static void patch32(struct image *image, size_t at, uint32_t change)
 
 static void test_an_older_or_newer_version_is_told_apart_from_corruption(void)
 {
-    struct image image = image_take();
+    struct image image = image_take(LARGE);
     expect_opens(&image, 0);
     patch32(&image, AT_VERSION, 1);
     expect_opens(&image, -EPROTONOSUPPORT);
@@ -145,7 +156,7 @@ static void test_an_older_or_newer_version_is_told_apart_from_corruption(void)
 static void test_an_unknown_feature_is_not_supported(void)
 {
     for (int bit = 0; bit < 32; bit++) {
-        struct image image = image_take();
+        struct image image = image_take(LARGE);
         patch32(&image, AT_FEATURES, 1u << bit);
         expect_opens(&image, -EPROTONOSUPPORT);
         image_drop(&image);
@@ -154,7 +165,7 @@ static void test_an_unknown_feature_is_not_supported(void)
 
 static void test_another_version_keeps_its_name(void)
 {
-    struct image image = image_take();
+    struct image image = image_take(LARGE);
     struct chan_options options = CHAN_OPTIONS_INIT;
     struct chan *ch = NULL;
     patch32(&image, AT_VERSION, 1);
@@ -170,7 +181,7 @@ static void test_another_version_keeps_its_name(void)
 
 static void test_a_wrong_magic_or_signature_is_refused(void)
 {
-    struct image image = image_take();
+    struct image image = image_take(LARGE);
     patch32(&image, AT_MAGIC, 1);
     expect_opens(&image, -EBADMSG);
     patch32(&image, AT_MAGIC, (uint32_t)-1);
@@ -188,9 +199,9 @@ static void test_a_wrong_magic_or_signature_is_refused(void)
 
 /* Overwrites the words in [from, to) one by one; what still opens must bear everything that can be done
  * with it. */
-static void overwrite_each_word(size_t from, size_t to)
+static void overwrite_each_word(size_t message_size, size_t from, size_t to)
 {
-    struct image image = image_take();
+    struct image image = image_take(message_size);
     srand(7);
     if (to > image.size)
         to = image.size;
@@ -227,12 +238,14 @@ static void overwrite_each_word(size_t from, size_t to)
 
 static void test_each_word_of_the_header_page_overwritten_never_crashes_anybody(void)
 {
-    overwrite_each_word(0, HEADER_BYTES);
+    overwrite_each_word(LARGE, 0, HEADER_BYTES);
+    overwrite_each_word(SMALL, 0, HEADER_BYTES);
 }
 
 static void test_each_word_behind_the_header_overwritten_never_crashes_anybody(void)
 {
-    overwrite_each_word(HEADER_BYTES, HEADER_BYTES + 8192);
+    overwrite_each_word(LARGE, HEADER_BYTES, HEADER_BYTES + 8192);
+    overwrite_each_word(SMALL, HEADER_BYTES, HEADER_BYTES + 8192);
 }
 
 int main(int argc, char **argv)

@@ -17,13 +17,20 @@
 #include "suite.h"
 
 #define SECOND 1000000000ll
-#define MESSAGE_SIZE 8192
+#define LARGE 8192 /* the largest message: in payload units */
+#define SMALL 200  /* in its block */
 #define CALL_NS (20 * 1000000ll)
 #define LATEST_NS (2 * SECOND) /* a call of 20 ms that takes longer has hung */
+
+/* Where to scribble, and how much. */
+#define AT_BLOCKS_AT 144    /* of the header, as docs/format.md has it */
+#define BLOCKS ((size_t)-1) /* from where they begin */
+#define ALL ((size_t)-1 / 2)
 
 struct stage {
     struct chan *ch;
     uint32_t kind;
+    size_t message_size;
     int64_t end;
     size_t scribble_from, scribble_bytes; /* where in the object */
 };
@@ -48,7 +55,7 @@ static int write_watch(struct chan_sender *tx, int i, unsigned char *bytes, size
 {
     struct chan_loan loan;
     size_t size = 0;
-    int result = chan_reserve_timeout(tx, MESSAGE_SIZE, &loan, CALL_NS); /* else they wait for memory */
+    int result = chan_reserve_timeout(tx, LARGE, &loan, CALL_NS); /* else they wait for memory */
     if (result || (result = chan_abort(tx, &loan)))
         return result;
     if (i % 3 == 0)
@@ -80,7 +87,7 @@ static int read_watch(struct chan_receiver *rx, int i, unsigned char *bytes, siz
 static int64_t be_sender(void *argument)
 {
     const struct stage *stage = argument;
-    static unsigned char bytes[9000];
+    static unsigned char bytes[LARGE * 11 / 10];
     int64_t sent = 0;
     unsigned seed = (unsigned)getpid();
     while (chan_now() < stage->end) {
@@ -92,9 +99,13 @@ static int64_t be_sender(void *argument)
         for (int i = 0; i < 200 && chan_now() < stage->end; i++) {
             int64_t start = chan_now();
             struct chan_loan loan;
-            size_t size = (size_t)rand_r(&seed) % sizeof bytes;
+            size_t size = (size_t)rand_r(&seed) % (stage->message_size * 11 / 10);
+            int64_t batch = 0;
             if (stage->kind == CHAN_WATCH && i % 2) {
                 result = write_watch(tx, i, bytes, sizeof bytes);
+            } else if (i % 5 == 0) {
+                batch = exercise_send_many(tx, stage->message_size, CALL_NS, &seed);
+                result = batch < 0 ? (int)batch : 0;
             } else if (i % 3) {
                 result = chan_send_timeout(tx, bytes, size, CALL_NS);
             } else {
@@ -108,7 +119,7 @@ static int64_t be_sender(void *argument)
             }
             expect_documented(result);
             expect_in_time(start);
-            sent += result == 0;
+            sent += batch > 0 ? batch : result == 0;
             if (result == -EPIPE || result == -EBADMSG)
                 break;
         }
@@ -122,6 +133,7 @@ static int64_t be_receiver(void *argument)
     const struct stage *stage = argument;
     static unsigned char bytes[9000];
     int64_t received = 0;
+    unsigned seed = (unsigned)getpid();
     while (chan_now() < stage->end) {
         struct chan_receiver *rx;
         int result = chan_attach_receiver(stage->ch, 0, &rx);
@@ -132,22 +144,26 @@ static int64_t be_receiver(void *argument)
             int64_t start = chan_now();
             struct chan_view view;
             size_t size = 0;
+            int64_t batch = 0;
             if (stage->kind == CHAN_WATCH && i % 2) {
                 result = read_watch(rx, i, bytes, sizeof bytes);
+            } else if (i % 5 == 0) {
+                batch = exercise_recv_many(rx, stage->message_size, CALL_NS, &seed);
+                result = batch < 0 ? (int)batch : 0;
             } else if (i % 3) {
                 result = chan_recv_timeout(rx, bytes, sizeof bytes, &size, CALL_NS);
-                expect(result < 0 || size <= sizeof bytes);
+                expect(result < 0 || size <= stage->message_size);
             } else {
                 result = chan_recv_view_timeout(rx, &view, CALL_NS);
                 if (result == 0) {
-                    expect(view.size <= sizeof bytes);
+                    expect(view.size <= stage->message_size);
                     memcpy(bytes, view.data, view.size);
                     expect_documented(chan_release(rx, &view));
                 }
             }
             expect_documented(result);
             expect_in_time(start);
-            received += result == 0;
+            received += batch > 0 ? batch : result == 0;
             if (result == -EPIPE || result == -EBADMSG)
                 break;
         }
@@ -290,24 +306,28 @@ static int64_t be_hostile(void *argument)
     return writes;
 }
 
-static void play_in(uint32_t kind, uint32_t overflow, size_t from, size_t bytes, uint32_t flags, int seconds)
+static void play(struct stage stage, uint32_t overflow, uint32_t flags, int seconds)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
-    struct stage stage = {.kind = kind, .scribble_from = from, .scribble_bytes = bytes};
-    bool calls = kind == CHAN_CALL;
+    bool calls = stage.kind == CHAN_CALL;
     int64_t (*const sender)(void *) = calls ? be_caller : be_sender;
     int64_t (*const receiver)(void *) = calls ? be_server : be_receiver;
     int64_t (*const parts[])(void *) = {sender, sender, receiver, receiver, be_onlooker, be_hostile};
     enum { PARTS = sizeof parts / sizeof *parts };
     struct child children[PARTS];
-    options.kind = kind;
+    options.kind = stage.kind;
     options.overflow = overflow;
-    options.messages = kind == CHAN_WATCH ? 1 : 8;
-    options.message_size = MESSAGE_SIZE;
+    options.messages = stage.kind == CHAN_WATCH ? 1 : 8;
+    options.message_size = stage.message_size;
     options.endpoints = 8;
     options.lifetime = CHAN_DURABLE;
     options.flags = flags;
     expect_result(chan_create_anonymous(&options, &stage.ch), 0);
+    if (stage.scribble_from == BLOCKS) {
+        uint64_t blocks_at = 0;
+        expect(pread(chan_fd(stage.ch), &blocks_at, sizeof blocks_at, AT_BLOCKS_AT) == sizeof blocks_at);
+        stage.scribble_from = (size_t)blocks_at;
+    }
     stage.end = chan_deadline(seconds * SECOND);
     for (int i = 0; i < PARTS; i++)
         child_spawn(&children[i], parts[i], &stage);
@@ -323,12 +343,22 @@ static void play_in(uint32_t kind, uint32_t overflow, size_t from, size_t bytes,
     chan_close(stage.ch);
 }
 
-static void play(uint32_t kind, size_t from, size_t bytes, uint32_t flags, int seconds)
+static void play_in(uint32_t kind, uint32_t overflow, size_t from, size_t bytes, uint32_t flags, int seconds)
 {
-    play_in(kind, 0, from, bytes, flags, seconds);
+    struct stage stage = {
+        .kind = kind, .message_size = LARGE, .scribble_from = from, .scribble_bytes = bytes};
+    play(stage, overflow, flags, seconds);
 }
 
-#define ALL ((size_t)-1 / 2)
+/* Queues of small messages have ways of their own. */
+static void play_in_queues(size_t from, size_t bytes, uint32_t flags, int seconds)
+{
+    struct stage stage = {.kind = CHAN_QUEUE, .scribble_from = from, .scribble_bytes = bytes};
+    stage.message_size = LARGE;
+    play(stage, 0, flags, seconds);
+    stage.message_size = SMALL;
+    play(stage, 0, flags, seconds);
+}
 
 static void test_scribbling_over_a_broadcast_crashes_and_hangs_nobody(void)
 {
@@ -339,39 +369,45 @@ static void test_scribbling_over_a_broadcast_crashes_and_hangs_nobody(void)
 
 static void test_scribbling_over_a_growable_queue_crashes_and_hangs_nobody(void)
 {
-    play(CHAN_GROWABLE, 0, ALL, 0, 3);
-    play(CHAN_GROWABLE, 1024, 16384, 0, 3);
+    play_in(CHAN_GROWABLE, 0, 0, ALL, 0, 3);
+    play_in(CHAN_GROWABLE, 0, 1024, 16384, 0, 3);
 }
 
 static void test_scribbling_anywhere_crashes_and_hangs_nobody(void)
 {
-    play(CHAN_QUEUE, 0, ALL, 0, 4);
+    play_in_queues(0, ALL, 0, 4);
 }
 
 static void test_scribbling_over_the_hot_words_crashes_and_hangs_nobody(void)
 {
-    play(CHAN_QUEUE, 1024, 3072, 0, 3);
+    play_in_queues(1024, 3072, 0, 3);
 }
 
 static void test_scribbling_over_records_and_cells_crashes_and_hangs_nobody(void)
 {
-    play(CHAN_QUEUE, 4096, 12288, 0, 3);
+    play_in_queues(4096, 12288, 0, 3);
+}
+
+/* What holds them together stays sound, so that there are always new ones; elsewhere it ends soon. */
+static void test_scribbling_over_messages_crashes_and_hangs_nobody(void)
+{
+    play_in_queues(BLOCKS, ALL, 0, 3);
 }
 
 static void test_scribbling_without_keepers_crashes_and_hangs_nobody(void)
 {
-    play(CHAN_QUEUE, 1024, 16384, CHAN_NO_KEEPER, 3);
+    play_in_queues(1024, 16384, CHAN_NO_KEEPER, 3);
 }
 
 static void test_scribbling_over_the_header_hurts_no_one_who_is_attached(void)
 {
-    play(CHAN_QUEUE, 0, 1024, 0, 2);
+    play_in_queues(0, 1024, 0, 2);
 }
 
 static void test_scribbling_over_a_watch_crashes_and_hangs_nobody(void)
 {
-    play(CHAN_WATCH, 0, ALL, 0, 3);
-    play(CHAN_WATCH, 1024, 16384, 0, 3);
+    play_in(CHAN_WATCH, 0, 0, ALL, 0, 3);
+    play_in(CHAN_WATCH, 0, 1024, 16384, 0, 3);
 }
 
 static void test_scribbling_over_calls_crashes_and_hangs_nobody(void)
@@ -387,6 +423,7 @@ int main(int argc, char **argv)
         PLAIN(test_scribbling_anywhere_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_over_the_hot_words_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_over_records_and_cells_crashes_and_hangs_nobody, 30),
+        PLAIN(test_scribbling_over_messages_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_without_keepers_crashes_and_hangs_nobody, 30),
         PLAIN(test_scribbling_over_a_broadcast_crashes_and_hangs_nobody, 40),
         PLAIN(test_scribbling_over_a_growable_queue_crashes_and_hangs_nobody, 40),
