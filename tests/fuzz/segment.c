@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,7 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ORDER CHAN_BARGING
 #endif
 #define CAPACITY (KIND == CHAN_WATCH || KIND == CHAN_ONESHOT ? 1 : KIND == CHAN_RENDEZVOUS ? 0 : 3)
-#define MESSAGE_SIZE 3000 /* above the inline size, so that there is an arena */
+#ifndef MESSAGE_SIZE
+#define MESSAGE_SIZE 4200 /* more than a block holds, so that there is an arena */
+#endif
+#define BATCH 3
 #define ENDPOINTS 3
 #define HOLDS (KIND == CHAN_CALL ? 3 : 1)
 #define LEAVES_THE_DEAD (KIND == CHAN_CALL || KIND == CHAN_RENDEZVOUS || ORDER == CHAN_FAIR)
@@ -218,6 +222,23 @@ static void call_and_serve(struct chan_sender *tx, struct chan_receiver *rx)
     (void)!chan_call_timeout(tx, buffer, 10, buffer, sizeof buffer, &size, 0);
 }
 
+/* Batches with an empty message, and one that is too large; into buffers of which some are too small, or none. */
+static void send_and_receive_many(struct chan_sender *tx, struct chan_receiver *rx)
+{
+    static char large_one[16 * MESSAGE_SIZE], small_one[sizeof small];
+    struct iovec sent[BATCH] = {{large_one, MESSAGE_SIZE}, {NULL, 0}, {large_one, MESSAGE_SIZE + 1}};
+    struct iovec received[BATCH] = {{large_one, sizeof large_one}, {small_one, sizeof small_one}, {NULL, 0}};
+    ssize_t count = chan_try_recv_many(rx, received, BATCH);
+
+    require(count <= BATCH);
+    require(count < 1 || received[0].iov_len <= MESSAGE_SIZE);
+    require(count < 2 || received[1].iov_len <= sizeof small_one);
+    require(count < 3 || received[2].iov_len == 0);
+    require(chan_try_send_many(tx, sent, BATCH) < BATCH);
+    (void)!chan_try_recv_many(rx, &received[1], 2);
+    (void)!chan_try_send_many(tx, &sent[1], 1);
+}
+
 static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
 {
     static char buffer[2 * MESSAGE_SIZE];
@@ -231,6 +252,7 @@ static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
         call_and_serve(tx, rx);
     if (KIND == CHAN_RENDEZVOUS || ORDER == CHAN_FAIR)
         show_and_withdraw(tx, rx);
+    send_and_receive_many(tx, rx);
     (void)!chan_try_recv(rx, buffer, sizeof buffer, &size);
     (void)!chan_try_send(tx, buffer, MESSAGE_SIZE);
     (void)!(chan_receiver_len(rx) + chan_receiver_lagged(rx) + chan_sender_reached(tx) + chan_sender_len(tx));
