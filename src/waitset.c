@@ -194,7 +194,7 @@ static int sleep_with_lookouts(struct waitset *w, uint32_t bell, const struct fu
 {
     uint32_t here = w->has_no_waitv ? 0 : count < WORDS_MAX ? count : WORDS_MAX;
     uint32_t each = w->has_no_waitv ? 1 : WORDS_MAX;
-    int result = send_out_for_words(w, keys + here, count - here, each);
+    int result = count > here ? send_out_for_words(w, keys + here, count - here, each) : 0;
     if (!result && fd_count)
         result = send_out_for_fds(w, fds, fd_count);
     if (!result)
