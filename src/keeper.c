@@ -26,6 +26,7 @@ static const int next_look_ms[] = {-1, 400, 150, 60, 16,
 #define LOOKS 8
 
 struct keeper {
+    int fd; /* the instance that it began with; one that was forsaken does not look at the next */
     sem_t running;
     atomic_bool stopping;
     pthread_t thread;
@@ -37,7 +38,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct chan *channels;  /* watched ones */
 static struct keeper *current; /* NULL while nothing is watched */
 
-/* Kept open once it is there: closing an inotify instance takes the kernel long. */
+/* Kept open once it is there: closing an inotify instance takes the kernel long. Written by who starts or stops; the
+ * thread reads it under `lock`, for the channels that it finds there. */
 static int inotify_fd = -1;
 
 /* Everybody is woken the first time in any case: somebody else may have repaired, and died before waking. */
@@ -48,15 +50,15 @@ static void look_after(struct chan *ch, bool first)
 }
 
 /* Which objects the events are about. False: the descriptor is gone. */
-static bool read_events(bool *all, int *watches, size_t *count, size_t capacity)
+static bool read_events(int fd, bool *all, int *watches, size_t *count, size_t capacity)
 {
     union {
         struct inotify_event event;
         char bytes[4096];
     } buffer;
-    if (!chan__instance_is(inotify_fd))
+    if (!chan__instance_is(fd))
         return false;
-    ssize_t n = read(inotify_fd, &buffer, sizeof buffer);
+    ssize_t n = read(fd, &buffer, sizeof buffer);
     *count = 0;
     *all = false;
     for (ssize_t at = 0; at < n;) {
@@ -107,7 +109,7 @@ struct attention {
 /* Wait for events, or for the next look. False: it is over. */
 static bool wait_for_notice(const struct keeper *keeper, struct attention *attention)
 {
-    struct pollfd polled = {.fd = inotify_fd, .events = POLLIN};
+    struct pollfd polled = {.fd = keeper->fd, .events = POLLIN};
     int ready = poll(&polled, 1, next_look_ms[attention->looks]);
     if (load_acquire(&keeper->stopping) || (ready < 0 && errno != EINTR))
         return false;
@@ -116,7 +118,7 @@ static bool wait_for_notice(const struct keeper *keeper, struct attention *atten
     if (ready <= 0)
         return true;
     bool unfinished = attention->looks > 0; /* with those of the last time */
-    if (!read_events(&attention->all, attention->watches, &attention->count,
+    if (!read_events(keeper->fd, &attention->all, attention->watches, &attention->count,
                      sizeof attention->watches / sizeof attention->watches[0]))
         return false;
     attention->all |= unfinished;
@@ -158,6 +160,7 @@ static struct keeper *start(void)
     struct keeper *keeper = inotify_fd < 0 ? NULL : calloc(1, sizeof *keeper);
     if (!keeper)
         return NULL;
+    keeper->fd = inotify_fd;
     sem_init(&keeper->running, 0, 0);
     if (chan__thread_start(&keeper->thread, "shmchan-keeper", keep, keeper)) {
         free(keeper);

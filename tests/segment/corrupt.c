@@ -239,7 +239,6 @@ static void overwrite_each_word(size_t message_size, size_t from, size_t to)
 static void test_each_word_of_the_header_page_overwritten_never_crashes_anybody(void)
 {
     overwrite_each_word(LARGE, 0, HEADER_BYTES);
-    overwrite_each_word(SMALL, 0, HEADER_BYTES);
 }
 
 static void test_each_word_behind_the_header_overwritten_never_crashes_anybody(void)
