@@ -38,8 +38,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct chan *channels;  /* watched ones */
 static struct keeper *current; /* NULL while nothing is watched */
 
-/* Kept open once it is there: closing an inotify instance takes the kernel long. Written by who starts or stops; the
- * thread reads it under `lock`, for the channels that it finds there. */
+/* Kept open once it is there: closing an inotify instance takes the kernel long. Written under `lifecycle`, before any
+ * channel is watched with it; a thread reads it under `lock`, for the channels that it finds there. */
 static int inotify_fd = -1;
 
 /* Everybody is woken the first time in any case: somebody else may have repaired, and died before waking. */
