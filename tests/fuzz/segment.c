@@ -222,24 +222,28 @@ static void call_and_serve(struct chan_sender *tx, struct chan_receiver *rx)
     (void)!chan_call_timeout(tx, buffer, 10, buffer, sizeof buffer, &size, 0);
 }
 
-/* Batches with an empty message, and one that is too large; into buffers of which some are too small, or none. */
-static void send_and_receive_many(struct chan_sender *tx, struct chan_receiver *rx)
+/* Batches with an empty message, and one that is too large, unless the writes made the channel one of larger messages;
+ * into buffers of which some are too small, or none. */
+static void send_and_receive_many(struct chan *ch, struct chan_sender *tx, struct chan_receiver *rx)
 {
     static char large_one[16 * MESSAGE_SIZE], small_one[sizeof small];
     struct iovec sent[BATCH] = {{large_one, MESSAGE_SIZE}, {NULL, 0}, {large_one, MESSAGE_SIZE + 1}};
     struct iovec received[BATCH] = {{large_one, sizeof large_one}, {small_one, sizeof small_one}, {NULL, 0}};
+    struct chan_options options;
     ssize_t count = chan_try_recv_many(rx, received, BATCH);
 
+    chan_options_of(ch, &options);
     require(count <= BATCH);
-    require(count < 1 || received[0].iov_len <= MESSAGE_SIZE);
+    require(count < 1 || received[0].iov_len <= options.message_size);
+    require(count < 1 || received[0].iov_len <= sizeof large_one);
     require(count < 2 || received[1].iov_len <= sizeof small_one);
     require(count < 3 || received[2].iov_len == 0);
-    require(chan_try_send_many(tx, sent, BATCH) < BATCH);
+    require(chan_try_send_many(tx, sent, BATCH) < BATCH || options.message_size > MESSAGE_SIZE);
     (void)!chan_try_recv_many(rx, &received[1], 2);
     (void)!chan_try_send_many(tx, &sent[1], 1);
 }
 
-static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
+static void send_and_receive(struct chan *ch, struct chan_sender *tx, struct chan_receiver *rx)
 {
     static char buffer[2 * MESSAGE_SIZE];
     struct chan_loan loan;
@@ -252,7 +256,7 @@ static void send_and_receive(struct chan_sender *tx, struct chan_receiver *rx)
         call_and_serve(tx, rx);
     if (KIND == CHAN_RENDEZVOUS || ORDER == CHAN_FAIR)
         show_and_withdraw(tx, rx);
-    send_and_receive_many(tx, rx);
+    send_and_receive_many(ch, tx, rx);
     (void)!chan_try_recv(rx, buffer, sizeof buffer, &size);
     (void)!chan_try_send(tx, buffer, MESSAGE_SIZE);
     (void)!(chan_receiver_len(rx) + chan_receiver_lagged(rx) + chan_sender_reached(tx) + chan_sender_len(tx));
@@ -314,12 +318,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (ch)
                 inspect(ch);
             if (tx && rx)
-                send_and_receive(tx, rx);
+                send_and_receive(ch, tx, rx);
         }
         apply(fd, &patch);
     }
     if (tx && rx)
-        send_and_receive(tx, rx);
+        send_and_receive(ch, tx, rx);
     chan_close_sender(tx);
     chan_close_receiver(rx);
     if (ch)
