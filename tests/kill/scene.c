@@ -33,10 +33,11 @@ uint32_t message_id(const struct scene *scene, const void *data, size_t size)
     memcpy(&id, bytes, sizeof id);
     if (size != message_size(scene, id))
         return 0;
+    unsigned char wrong =
+        0; /* no way out in the middle, so that compilers use vectors: most of a trial would be this */
     for (size_t at = sizeof id; at < size; at++)
-        if (bytes[at] != byte_of(id, at))
-            return 0;
-    return id;
+        wrong |= bytes[at] ^ byte_of(id, at);
+    return wrong ? 0 : id;
 }
 
 void scene_name(const struct scene *s, char name[SCENE_NAME_BYTES])

@@ -5,16 +5,20 @@
 #include <errno.h>
 #include <string.h>
 
-/* A read puts messages one behind the other. */
+static bool is_message(const struct trial *t, const void *bytes, uint32_t id)
+{
+    return !memcmp(bytes, &id, sizeof id) && message_id(t->scene, bytes, message_size(t->scene, id)) == id;
+}
+
+/* A read puts messages one behind the other; behind one that it did not complete there is nothing. */
 static bool stream_has(const struct trial *t, const struct journal *j, uint32_t id)
 {
     const unsigned char *bytes = (const unsigned char *)j->buffer;
-    for (size_t at = 0, size; at + MESSAGE_BYTES_MAX <= sizeof j->buffer; at += size) {
-        uint32_t found;
+    uint32_t found;
+    for (size_t at = 0; at + MESSAGE_BYTES_MAX <= sizeof j->buffer; at += message_size(t->scene, found)) {
         memcpy(&found, bytes + at, sizeof found);
-        size = message_size(t->scene, found);
-        if (found == id || !message_id(t->scene, bytes + at, size))
-            return message_id(t->scene, bytes + at, size) == id;
+        if (found == id || !found)
+            return is_message(t, bytes + at, id);
     }
     return false;
 }
@@ -28,7 +32,7 @@ static bool part_may_have(const struct trial *t, const struct part *part, uint32
     if (j->released == id)
         return true;
     for (uint32_t i = 0; i < BATCH; i++)
-        if (message_id(t->scene, j->buffer[i], message_size(t->scene, id)) == id)
+        if (is_message(t, j->buffer[i], id))
             return true;
     return stream_has(t, j, id);
 }

@@ -69,7 +69,7 @@ bool victim_continue(struct victim *victim, int deadline_ms);
 void victim_freeze(struct victim *victim);
 void victim_thaw(struct victim *victim);
 
-/* SIGKILL; returns when the process is gone but for being reaped. */
+/* SIGKILL; returns when the process and its address space are gone, but for being reaped. */
 void victim_kill(struct victim *victim);
 void victim_reap(struct victim *victim);
 
