@@ -163,16 +163,18 @@ static int accept_any(const void *value, size_t size, void *arg)
     return 1;
 }
 
-static void write_and_follow(struct chan_sender *tx, struct chan_receiver *rx)
+static void write_and_follow(const struct chan *ch, struct chan_sender *tx, struct chan_receiver *rx)
 {
     static char buffer[MESSAGE_SIZE];
+    struct chan_options options;
     struct chan_loan loan;
     struct chan_view view;
     size_t size = 0;
 
+    chan_options_of(ch, &options);
     (void)!chan_watch_borrow(rx, buffer, sizeof buffer, &size);
-    /* It would wait where there is no memory. */
-    if (chan_try_reserve(tx, MESSAGE_SIZE, &loan) == 0 && chan_abort(tx, &loan) == 0)
+    /* It would wait where there is no memory for the largest value that the channel may have now. */
+    if (chan_try_reserve(tx, options.message_size, &loan) == 0 && chan_abort(tx, &loan) == 0)
         (void)!chan_watch_send_if_modified(tx, change, NULL);
     (void)!chan_watch_has_changed(rx);
     if (chan_watch_try_wait_for(rx, accept_any, NULL, &view) == 0)
@@ -251,7 +253,7 @@ static void send_and_receive(struct chan *ch, struct chan_sender *tx, struct cha
     size_t size = 0;
 
     if (KIND == CHAN_WATCH)
-        write_and_follow(tx, rx);
+        write_and_follow(ch, tx, rx);
     if (KIND == CHAN_CALL)
         call_and_serve(tx, rx);
     if (KIND == CHAN_RENDEZVOUS || ORDER == CHAN_FAIR)
