@@ -179,6 +179,8 @@ static void use_mapping(struct segment *s, void *base)
 int chan__segment_create(const char *directory, const struct geometry *g, const struct segment_facts *facts,
                          struct segment *out)
 {
+    if (g->total_bytes > SIZE_MAX)
+        return -ENOMEM; /* of the address space */
     int fd = open_unnamed(directory, facts);
     if (fd < 0)
         return fd;
