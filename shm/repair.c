@@ -213,15 +213,18 @@ static uint32_t free_payload(const struct segment *s, uint32_t number, uint64_t 
     return for_each_payload(s, number, status, chan__arena_reclaim);
 }
 
-/* A request in the hands of a dead server: what it becomes. Its call ends if it is not to be delivered again. Nobody
- * can have written its block since it was held: the record is still the dead one's. */
-static enum hold_state end_request(const struct segment *s, uint32_t number, uint64_t status, uint64_t word)
+/* A request in the hands of a dead server: what it becomes. Its call ends if it is not to be delivered again. What was
+ * read of its block counts only if it was still held afterwards: another repairer may have given it back, and a live
+ * server have it now. */
+static enum hold_state end_request(const struct segment *s, uint32_t number, uint64_t status,
+                                   const atomic_u64 *hold, uint64_t word)
 {
     struct reply_to to;
     struct seg_block *request = seg_block(s, cell_block(&s->g, word));
     int result = chan__reply_read(s, request, &to);
     bool last = result || chan__reply_is_last(s, request, to);
-    if (last && !result && is_still(seg_record(s, number), status))
+    fence_acquire();
+    if (last && !result && load_acquire(hold) == word && is_still(seg_record(s, number), status))
         (void)chan__reply_refuse(s, to);
     return last ? HOLD_SPARE : HOLD_ORPHAN;
 }
@@ -245,7 +248,8 @@ static uint32_t give_back_messages(const struct segment *s, uint32_t number, uin
         /* A message that a sender put there may still be the sender's by its owner word. */
         if (!own_block(s, number, block, &record->holds[hold], word) || !is_still(record, status))
             continue;
-        enum hold_state state = g->reply_cells ? end_request(s, number, status, word) : HOLD_ORPHAN;
+        enum hold_state state =
+            g->reply_cells ? end_request(s, number, status, &record->holds[hold], word) : HOLD_ORPHAN;
         if (!is_still(record, status))
             continue;
         bool turned = cas_acq_rel_u64(&record->holds[hold], word, hold_changed(g, word, state));
