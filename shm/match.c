@@ -92,6 +92,8 @@ static bool is_wanted(const struct segment *s, enum match_side side, uint64_t si
     if (block >= s->g.blocks || (except && load_relaxed(&record->own.match.selection) == except))
         return false;
     m->status = load_acquire(&record->status);
+    if (status_state(m->status) == RECORD_FREE)
+        return false; /* nonsense: what the dead showed is withdrawn before their record is freed */
     m->ticket = (uint32_t)load_acquire(&record->own.match.ticket);
     m->size = load_acquire(&seg_block(s, block)->size);
     return side == MATCH_OFFERS || load_acquire(&record->own.match.limit) >= size;

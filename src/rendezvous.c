@@ -19,6 +19,9 @@
 /* Attempts that others come before: more, and somebody writes nonsense. */
 #define ROUNDS_MAX 1000000
 
+/* Peers found dead, one after the other; each heals all there are. */
+#define HEALS_MAX 256
+
 static bool has_ended(struct chan *ch, uint64_t flags)
 {
     return (chan__life_state(ch) & flags) != 0;
@@ -29,7 +32,7 @@ static bool has_ended(struct chan *ch, uint64_t flags)
 static int find_peer(struct handle *h, enum match_side side, uint64_t size, struct match *out)
 {
     const struct segment *s = &h->chan->segment;
-    for (int rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+    for (int heals = 0; heals < HEALS_MAX; heals++) {
         if (!chan__match_find(s, side, size, h->endpoint.party.selection, out))
             return -EAGAIN;
         if (!chan__endpoint_is_dead(s, out->number, out->status))
@@ -54,6 +57,13 @@ static bool match(struct handle *h, const struct match *peer, const struct held 
 static bool shows(const struct handle *h)
 {
     return h->endpoint.party.shown != 0;
+}
+
+/* A call that was to be cancelled, and succeeds after all, leaves that to the next one that would wait. */
+static void keep_cancellation(struct handle *h, int result)
+{
+    if (result == -ECANCELED)
+        atomic_store(&h->cancelled, true);
 }
 
 /* True: a peer was faster. */
@@ -149,8 +159,10 @@ int chan__rendezvous_put(struct sending *op, int64_t deadline_ns)
     op->waits = deadline_ns != DEADLINE_TRY;
     op->ticket = match_ticket(&h->chan->segment, MATCH_OFFERS);
     int result = chan__wait(h, attempt_put, op, deadline_ns);
-    if (shows(h) && !withdraw(op)) /* timed out, or interrupted, and taken in the last moment */
+    if (shows(h) && !withdraw(op)) { /* timed out, or interrupted, and taken in the last moment */
+        keep_cancellation(h, result);
         result = 0;
+    }
     if (!result)
         count_bytes(op);
     return result;
@@ -362,8 +374,10 @@ static int receive(struct receiving *op, int (*attempt)(void *), int64_t deadlin
     op->waits = deadline_ns != DEADLINE_TRY;
     op->ticket = match_ticket(&h->chan->segment, MATCH_DEMANDS);
     int result = chan__wait(h, attempt, op, deadline_ns);
-    if (shows(h) && settle(h)) /* timed out, or interrupted, and met in the last moment */
+    if (shows(h) && settle(h)) { /* timed out, or interrupted, and met in the last moment */
+        keep_cancellation(h, result);
         result = accept(op);
+    }
     return result;
 }
 
