@@ -17,8 +17,10 @@ struct chan {
     unsigned watchers;      /* endpoint handles that want it looked after */
     unsigned fork_count;    /* chan__fork_count() when `watch` was set: a child has no keeper */
     atomic_bool keeps_memory; /* growable: this process cannot give any back */
-    struct chan *next;        /* keeper's list */
-    char *path;               /* NULL for an anonymous channel */
+    _Atomic(int64_t)
+        healed_ns;     /* when a call of this process last looked for the dead because nobody else does */
+    struct chan *next; /* keeper's list */
+    char *path;        /* NULL for an anonymous channel */
     char name[CHAN_NAME_MAX + 1];
 };
 
@@ -192,6 +194,9 @@ static inline uint64_t chan__life_state(const struct chan *ch)
     return load_acquire(&seg_hot(&ch->segment)->state);
 }
 bool chan__heal(struct chan *ch); /* true if there were dead endpoints */
+
+/* At the end of a sleep, however short: where no keeper watches, look for the dead if nobody has lately. */
+void chan__heal_if_alone(struct chan *ch);
 bool chan__life_is_stale(const struct chan *ch);
 void chan__wake_all(struct chan *ch);
 int chan__seal(struct chan *ch);            /* nothing is sent after this */

@@ -6,6 +6,7 @@
  * record LIVE first and raises the version then. So either the leaver's CAS fails, and it counts again, or
  * the joiner sees the flag and goes. */
 #include "src/handle.h"
+#include "src/patience.h"
 
 #include "shm/event.h"
 #include "shm/match.h"
@@ -180,6 +181,17 @@ bool chan__heal(struct chan *ch)
     chan__repair_all(&ch->segment, false, &report);
     chan__life_update(ch);
     return report.dead;
+}
+
+void chan__heal_if_alone(struct chan *ch)
+{
+    if (chan__keeper_watches(ch))
+        return;
+    int64_t now = chan_now();
+    if (now - atomic_load(&ch->healed_ns) < PATIENCE_ALONE_NS)
+        return;
+    atomic_store(&ch->healed_ns, now);
+    (void)chan__heal(ch);
 }
 
 bool chan__life_is_stale(const struct chan *ch)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long a sleeper sleeps before it looks around by itself.
  *
- * With the keeper, deaths wake it, and it looks around only about once a second; but soon after it was woken for
- * nothing, since that may have been the warning of a process that was stopped before it gave notice. Without,
- * it looks after the dead itself, every 20 ms. */
+ * With the keeper, deaths wake it, and in the end it looks around only about once a second; but soon after it fell
+ * asleep, or was woken for nothing: a process that was stopped before it gave notice may not have seen it fall asleep,
+ * or have warned it. Without, it looks after the dead itself, every 20 ms. */
 #ifndef SRC_PATIENCE_H
 #define SRC_PATIENCE_H
 

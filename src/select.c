@@ -299,6 +299,13 @@ static void heal_all(struct chan_select *sel)
             (void)chan__heal(sel->arms[i].handle->chan);
 }
 
+static void heal_all_alone(struct chan_select *sel)
+{
+    for (uint32_t i = 0; i < sel->count; i++)
+        if (is_endpoint(&sel->arms[i]))
+            chan__heal_if_alone(sel->arms[i].handle->chan);
+}
+
 static bool is_interruptible(const struct chan_select *sel)
 {
     for (uint32_t i = 0; i < sel->count; i++)
@@ -327,8 +334,11 @@ static int end_of_patience(struct chan_select *sel, int slept, int64_t deadline_
 /* The waiting ends so, unless something was met, or became ready, in the last moment. */
 static int give_up(struct selecting *s, int why)
 {
-    if (!end_showing(s))
+    if (!end_showing(s)) {
+        if (why == -ECANCELED)
+            atomic_store(&s->sel->cancelled, true); /* for the next call that would wait */
         return 0;
+    }
     int result = why == -ETIMEDOUT ? try_once(s) : -EAGAIN;
     return result == -EAGAIN ? why : result;
 }
@@ -370,6 +380,8 @@ static int sleep_patiently(struct chan_select *sel, uint32_t bell, struct patien
     bool timer_is_due = slept == -ETIMEDOUT && chan_now() < end;
     if (!timer_is_due && patience_is_over(patience, slept == -ETIMEDOUT && end != deadline_ns))
         heal_all(sel);
+    else if (patience->alone)
+        heal_all_alone(sel);
     return slept;
 }
 
@@ -383,7 +395,7 @@ static enum occasion occasion_of(int slept, const struct turn *turn)
 static int wait_for_one(struct selecting *s, int64_t deadline_ns)
 {
     struct chan_select *sel = s->sel;
-    struct patience patience = {PATIENCE_NS, false};
+    struct patience patience = {PATIENCE_WARNED_NS, false};
     struct turn turn = {-1, TURN_NS, CHAN_FOREVER};
     enum occasion occasion = NOTHING_NEW;
     for (int slept = 0;;) {
@@ -398,7 +410,7 @@ static int wait_for_one(struct selecting *s, int64_t deadline_ns)
         if (result == -EAGAIN && (result = end_of_patience(sel, slept, deadline_ns)) != -EAGAIN)
             result = give_up(s, result);
         if (result != -EAGAIN) {
-            pass_on_wake_ups(sel, s->out && !s->out->result ? s->index : -1);
+            pass_on_wake_ups(sel, s->index >= 0 && s->out && !s->out->result ? s->index : -1);
             return result;
         }
         forget_what_rang(sel);

@@ -39,7 +39,7 @@ static int create(struct handle *h, struct chan_receiver *rx, struct chan_sender
     w->rx = rx;
     w->tx = tx;
     w->waits_for = rx ? CHAN_WAITS_FOR_MESSAGE : CHAN_WAITS_FOR_SPACE;
-    w->patience.now_ns = PATIENCE_NS;
+    w->patience.now_ns = PATIENCE_WARNED_NS;
     *out = w;
     return 0;
 }
@@ -82,7 +82,7 @@ static int try_once(struct chan_waiter *w, int (*attempt)(void *), void *argumen
 {
     int result = attempt ? attempt(argument) : look(w);
     if (result != -EAGAIN && (attempt || look_is_all(w)))
-        w->patience.now_ns = PATIENCE_NS; /* not woken in vain */
+        w->patience.now_ns = PATIENCE_WARNED_NS;
     return result;
 }
 
@@ -115,6 +115,18 @@ static void end_sleep(struct chan_waiter *w)
     stop_waiting(w);
     if (patience_is_over(&w->patience, to_its_end))
         (void)chan__heal(w->handle->chan);
+    else
+        chan__heal_if_alone(w->handle->chan);
+}
+
+/* This may have been the one sleeper woken for a message that it cannot take: somebody else may. */
+static int pass_on(struct chan_waiter *w, int result)
+{
+    if (w->was_rung && (result == -EMSGSIZE || result == -ENOBUFS)) {
+        chan__event_notify(event_of(w), 1);
+        w->was_rung = false;
+    }
+    return result;
 }
 
 int chan_waiter_try(struct chan_waiter *w, int (*attempt)(void *), void *argument, struct chan_sleep *out)
@@ -127,12 +139,12 @@ int chan_waiter_try(struct chan_waiter *w, int (*attempt)(void *), void *argumen
         end_sleep(w);
     int result = try_once(w, attempt, argument);
     if (result != -EAGAIN)
-        return result;
+        return pass_on(w, result);
     announce(w);
     result = try_once(w, attempt, argument); /* whatever comes after this changes the event's word */
     if (result != -EAGAIN) {
         stop_waiting(w);
-        return result;
+        return pass_on(w, result);
     }
     w->was_rung = false; /* whatever it was for, others have taken it, or it is still to come */
     *out = (struct chan_sleep){(const uint32_t *)(const void *)event_of(w), w->key, w->end_ns};

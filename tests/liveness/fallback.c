@@ -55,6 +55,48 @@ static void receiver_learns(const struct flavour *flavour, step *refuse, int thr
     expect(fastest < FASTEST_MS * INT64_C(1000000));
 }
 
+#define BRIEFLY_NS INT64_C(5000000) /* less than the 20 ms after which a sleeper would look */
+
+/* How the last of many short waits ended. */
+static int64_t receive_briefly(struct party *me, int64_t a, int64_t b)
+{
+    int64_t end = chan_deadline(NOTICED_MS * INT64_C(1000000));
+    int result = -ETIMEDOUT;
+    (void)a, (void)b;
+    while (result == -ETIMEDOUT && chan_now() < end)
+        result = chan_recv_timeout(me->rx, me->buffer, flavour_largest(me->flavour), NULL, BRIEFLY_NS);
+    return result;
+}
+
+static int64_t select_briefly(struct party *me, int64_t a, int64_t b)
+{
+    int64_t end = chan_deadline(NOTICED_MS * INT64_C(1000000));
+    struct chan_select *select;
+    struct chan_timer *timer;
+    struct chan_selected out = {.index = 1};
+    (void)a, (void)b;
+    expect_result(chan_select_create(CHAN_SELECT_BIASED, &select), 0);
+    expect_result(chan_timer_every(BRIEFLY_NS, &timer), 0);
+    expect_number(chan_select_recv(select, me->rx), 0);
+    expect_number(chan_select_timer(select, timer), 1);
+    while (out.index == 1 && chan_now() < end)
+        expect_result(chan_select(select, &out), 0);
+    chan_select_close(select);
+    chan_timer_close(timer);
+    return out.result;
+}
+
+static void test_deaths_are_noticed_by_calls_that_wait_for_a_moment_only(const struct flavour *flavour)
+{
+    step *const ways[] = {receive_briefly, select_briefly};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        struct pair pair = open_refused(flavour, refuse_inotify, 1);
+        actor_kill(pair.tx);
+        expect_result(ask(pair.rx, ways[i]), -EPIPE);
+        end_with_dead_sender(flavour, &pair);
+    }
+}
+
 static void sender_learns(const struct flavour *flavour, step *refuse)
 {
     struct pair pair = {.ch = flavour_create(flavour, 1)};
@@ -113,6 +155,7 @@ int main(int argc, char **argv)
     enum { PLAIN_CHANNEL = FOR_MANY | FOR_EPHEMERAL | FOR_NAMED | FOR_INLINE };
     static const struct conformance_case cases[] = {
         CASE(test_deaths_are_noticed_though_there_is_no_inotify_instance, PLAIN_CHANNEL, 0),
+        CASE(test_deaths_are_noticed_by_calls_that_wait_for_a_moment_only, PLAIN_CHANNEL, 0),
         CASE(test_deaths_are_noticed_though_sockets_are_refused, PLAIN_CHANNEL, 0),
         CASE(test_deaths_are_noticed_though_the_keepers_thread_is_refused, PLAIN_CHANNEL, 0),
         CASE(test_deaths_are_noticed_though_pidfds_are_refused, PLAIN_CHANNEL | WITHOUT_KEEPER_TOO, 0),
