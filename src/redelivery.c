@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages given back: taking them again, and what becomes of those that have been delivered too often. */
-#include "src/handle.h"
+#include "src/kind.h"
 
 #include "shm/arena.h"
 #include "shm/event.h"
@@ -70,7 +70,8 @@ static int look_for_room(struct chan_sender *tx)
     int result = chan__handle_enter(&tx->handle);
     if (result)
         return result;
-    result = chan__ring_has_room(&tx->handle.endpoint.party);
+    struct stamp unused;
+    result = chan__kind(tx->handle.chan)->send_ready(tx, &unused);
     chan__handle_leave(&tx->handle);
     return result;
 }
@@ -211,6 +212,13 @@ void chan__discard_given_back(struct handle *h)
             (void)discard(h, &o);
 }
 
+/* A rendezvous has no room in which messages could wait, a watch keeps the last one, and a call waits for an answer. */
+static bool keeps_what_is_sent(const struct chan *ch)
+{
+    uint32_t kind = ch->segment.g.kind;
+    return kind != CHAN_RENDEZVOUS && kind != CHAN_WATCH && kind != CHAN_CALL;
+}
+
 int chan_receiver_set_dead_letters(struct chan_receiver *rx, struct chan_sender *dead_letters)
 {
     uint8_t own[16], other[16];
@@ -226,8 +234,8 @@ int chan_receiver_set_dead_letters(struct chan_receiver *rx, struct chan_sender 
         chan_id(dead_letters->handle.chan, other);
         if (!rx->handle.chan->segment.g.max_deliveries || !memcmp(own, other, sizeof own))
             result = -EINVAL;
-        else if (dead_letters->handle.chan->segment.g.kind == CHAN_RENDEZVOUS)
-            result = -EOPNOTSUPP; /* it has no room in which they could wait */
+        else if (!keeps_what_is_sent(dead_letters->handle.chan))
+            result = -EOPNOTSUPP;
     }
     if (!result)
         rx->dead_letters = dead_letters;

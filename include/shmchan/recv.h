@@ -97,7 +97,9 @@ CHAN_API int chan_give_back(struct chan_receiver *rx, struct chan_view *view);
  *
  * `dead_letters` stays the caller's, belongs to the same thread as rx, has to leave it one loan to use, and
  * outlives it or another call of this function; NULL: none any more. Clones of rx have none. -EINVAL: the channel
- * has no max_deliveries, or `dead_letters` leads back into it. Since 0.1. */
+ * has no max_deliveries, or `dead_letters` leads back into it. -EOPNOTSUPP: the channel is one for calls, whose requests
+ * end when they were delivered too often; or `dead_letters` leads into a rendezvous, a watch, or one for calls, which do
+ * not keep messages. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_receiver_set_dead_letters(struct chan_receiver *rx,
                                                           struct chan_sender *dead_letters);
 

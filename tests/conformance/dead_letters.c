@@ -29,6 +29,14 @@ static int64_t use_dead_letters(struct party *me, int64_t a, int64_t b)
     return result ? result : chan_receiver_set_dead_letters(me->rx, me->tx);
 }
 
+static int64_t leave_dead_letters(struct party *me, int64_t a, int64_t b)
+{
+    (void)a, (void)b;
+    chan_close_sender(me->tx);
+    me->tx = NULL;
+    return 0;
+}
+
 static int64_t use_none(struct party *me, int64_t a, int64_t b)
 {
     (void)a, (void)b;
@@ -102,15 +110,23 @@ static struct pair open_limited(const struct flavour *flavour, uint32_t max_deli
     return pair_open_with(flavour, &options);
 }
 
-static struct chan *create_dead(const struct flavour *flavour, uint64_t messages, uint64_t message_size)
+static struct chan *create_dead_of(const struct flavour *flavour, uint32_t kind, uint32_t order,
+                                   uint64_t messages, uint64_t message_size)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
     struct chan *dead;
+    options.kind = kind;
+    options.order = order;
     options.messages = messages;
     options.message_size = message_size ? message_size : flavour_largest(flavour);
     options.lifetime = CHAN_DURABLE;
     expect_result(chan_create(DEAD, &options, &dead), 0);
     return dead;
+}
+
+static struct chan *create_dead(const struct flavour *flavour, uint64_t messages, uint64_t message_size)
+{
+    return create_dead_of(flavour, CHAN_QUEUE, CHAN_BARGING, messages, message_size);
 }
 
 static void finish_dead(struct chan *dead)
@@ -223,6 +239,39 @@ static void test_while_the_dead_letter_channel_is_full_its_messages_wait_and_oth
     finish_dead(dead);
 }
 
+static void test_a_dead_letter_channel_whose_places_are_kept_for_others_is_full(const struct flavour *flavour)
+{
+    struct pair pair = open_limited(flavour, 1);
+    struct chan *dead = create_dead_of(flavour, CHAN_QUEUE, CHAN_FAIR, 1, 0);
+    struct chan_sender *holder;
+    expect_result(chan_attach_sender(dead, 0, &holder), 0);
+    expect_result(chan_permit_reserve(holder, 1), 0);
+    expect_result(ask(pair.rx, use_dead_letters), 0);
+    pair_send(&pair, 0, 1);
+    deliver_to_the_dead(flavour, &pair, 1);
+    expect_result(ask(pair.rx, recv_try), -EAGAIN);
+    expect_number(stat_of(pair.ch).given_back, 1); /* by the dead one, and not again and again */
+    expect_result(chan_permit_release(holder, 1), 0);
+    expect_result(ask(pair.rx, recv_try), -EAGAIN);
+    expect_number(stat_of(pair.ch).dead_lettered, 1);
+    chan_close_sender(holder);
+    pair_close(flavour, &pair);
+    finish_dead(dead);
+}
+
+static void test_what_keeps_no_messages_is_no_dead_letter_channel(const struct flavour *flavour)
+{
+    static const uint32_t kinds[] = {CHAN_RENDEZVOUS, CHAN_WATCH, CHAN_CALL};
+    struct pair pair = open_limited(flavour, 1);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct chan *dead = create_dead_of(flavour, kinds[i], CHAN_BARGING, i, 0);
+        expect_result(ask(pair.rx, use_dead_letters), -EOPNOTSUPP);
+        expect_result(ask(pair.rx, leave_dead_letters), 0);
+        finish_dead(dead);
+    }
+    pair_close(flavour, &pair);
+}
+
 static void test_what_the_dead_letter_channel_can_never_take_is_discarded(const struct flavour *flavour)
 {
     struct pair pair = open_limited(flavour, 1);
@@ -314,6 +363,9 @@ int main(int argc, char **argv)
              FOR_MANY_RECEIVERS | FOR_FEW | WITHOUT_KEEPER_TOO, 0),
         CASE(test_while_the_dead_letter_channel_is_full_its_messages_wait_and_others_pass,
              FOR_MANY_RECEIVERS | FOR_FEW, 0),
+        CASE(test_a_dead_letter_channel_whose_places_are_kept_for_others_is_full,
+             FOR_MANY_RECEIVERS | FOR_FEW, 0),
+        CASE(test_what_keeps_no_messages_is_no_dead_letter_channel, FOR_FEW, 0),
         CASE(test_what_the_dead_letter_channel_can_never_take_is_discarded, FOR_MANY_RECEIVERS, 0),
         CASE(test_without_a_dead_letter_channel_any_more_messages_are_discarded_again, FOR_MANY, 0),
         CASE(test_a_channel_without_a_limit_has_no_dead_letters, FOR_FEW, 0),
