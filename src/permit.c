@@ -26,9 +26,15 @@ static int attempt_reserve(void *operation)
 static int reserve(struct chan_sender *tx, uint64_t places, int64_t deadline_ns)
 {
     struct reserving op = {.tx = tx, .places = places, .waits = deadline_ns != DEADLINE_TRY};
+    uint64_t all = tx->handle.chan->segment.g.messages;
     /* Never to be had. The try_ form says so as it says of what is not to be had now, closed or not. */
-    if (places > tx->handle.chan->segment.g.messages)
+    if (places > all)
         return deadline_ns == DEADLINE_TRY ? -EAGAIN : -EINVAL;
+    /* To be had only if the caller, who would be waiting, gave back what it has. */
+    if (op.waits && chan_permits(tx) > all - places) {
+        int closed = chan__sending_check_open(tx);
+        return closed ? closed : -EINVAL;
+    }
     int result = chan__wait(&tx->handle, attempt_reserve, &op, deadline_ns);
     if (op.claims)
         chan__fair_withdraw(tx);

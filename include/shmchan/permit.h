@@ -18,8 +18,9 @@
 CHAN_BEGIN
 
 /* Get `places` permits, all or none, when those who have waited longer have theirs. 0 places: 0 unless the channel is
- * closed. -EINVAL: more than the capacity (the try_ form: -EAGAIN, closed or not). -EPIPE: closed, also when there
- * is room; -EAGAIN, -ETIMEDOUT as for sending. Killed while it waits, a process has not waited. Since 0.1. */
+ * closed. -EINVAL: more than the capacity (the try_ form: -EAGAIN, closed or not), or, where it would have to wait, more
+ * than the capacity together with those that tx has, so that nobody else could end the waiting. -EPIPE: closed, also
+ * when there is room; -EAGAIN, -ETIMEDOUT as for sending. Killed while it waits, a process has not waited. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_permit_reserve(struct chan_sender *tx, uint64_t places);
 CHAN_API CHAN_MUST_USE int chan_permit_try_reserve(struct chan_sender *tx, uint64_t places);
 CHAN_API CHAN_MUST_USE int chan_permit_reserve_timeout(struct chan_sender *tx, uint64_t places,

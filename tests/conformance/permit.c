@@ -126,6 +126,17 @@ static void test_no_places_can_always_be_had_and_too_many_never(const struct fla
     pair_close(flavour, &pair);
 }
 
+static void test_places_that_only_the_caller_could_give_back_are_not_waited_for(const struct flavour *flavour)
+{
+    struct pair pair = pair_open(flavour, 4);
+    expect_result(actor_do(pair.tx, permit_reserve, 3, FORM_BLOCK), 0);
+    expect_result(actor_do(pair.tx, permit_reserve, 2, FORM_BLOCK), -EINVAL);
+    expect_result(actor_do(pair.tx, permit_reserve, 2, FORM_TRY), -EAGAIN);
+    expect_result(actor_do(pair.tx, permit_reserve, 1, FORM_BLOCK), 0);
+    expect_number(ask(pair.tx, permits), 4);
+    pair_close(flavour, &pair);
+}
+
 static void test_what_is_sent_on_a_permit_after_shutdown_is_received_and_the_end_comes_then(
     const struct flavour *flavour)
 {
@@ -294,6 +305,7 @@ static const struct conformance_case cases[] = {
     CASE(test_sending_without_a_permit_or_giving_back_too_many_is_misuse, FOR_FAIR, 0),
     CASE(test_many_places_are_had_all_or_none, FOR_FAIR | WITHOUT_KEEPER_TOO, 0),
     CASE(test_no_places_can_always_be_had_and_too_many_never, FOR_FAIR, 0),
+    CASE(test_places_that_only_the_caller_could_give_back_are_not_waited_for, FOR_FAIR, 0),
     CASE(test_what_is_sent_on_a_permit_after_shutdown_is_received_and_the_end_comes_then,
          FOR_FAIR | WITHOUT_KEEPER_TOO, 0),
     CASE(test_releasing_the_last_permit_after_shutdown_wakes_those_who_wait_for_the_end, FOR_FAIR, 0),
