@@ -138,6 +138,7 @@ void chan__call_refuse_all(struct chan_receiver *rx)
             continue; /* to be given back */
         refuse(rx, held.block);
         chan__hold_release(&h->endpoint.party, held.hold);
+        chan__recv_returns(rx, 1);
         (void)chan__arena_free(s, held.number);
         h->open &= ~(UINT64_C(1) << i);
     }

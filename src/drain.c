@@ -103,7 +103,10 @@ static ssize_t drain(struct chan_receiver *rx, struct iovec *messages, size_t co
         return (ssize_t)d.taken;
     }
     bool may_come_back = over && (chan__others_hold_messages(&d.op) || chan__others_hold_messages(&d.op));
-    return !result && count && over && !may_come_back ? -EPIPE : result;
+    if (!result && count && over && !may_come_back)
+        result = -EPIPE;
+    chan__note_end(rx, result);
+    return result;
 }
 
 ssize_t chan_drain(struct chan_receiver *rx, struct iovec *messages, size_t count)

@@ -161,6 +161,9 @@ int chan__hand_view(struct receiving *op, int result, struct chan_view *view);
 int chan__send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
                            struct batch *batch);
 void chan__send_announce(struct chan_sender *tx, struct batch *batch);
+
+/* The same at the end of a call, which says `result` of the message that it could not send. */
+void chan__send_many_ends(struct chan_sender *tx, struct batch *batch, int result);
 void chan__recv_announce(const struct chan_receiver *rx, uint32_t *unannounced);
 
 /* How many senders to wake for so many free places. With payload units, the one sender woken might wait for
@@ -173,6 +176,9 @@ static inline int chan__senders_to_wake(const struct segment *s, uint32_t places
 /* The last thing that a call does which has acknowledged messages: those of calls that never come to this are
  * received, but not returned. */
 void chan__recv_returns(struct chan_receiver *rx, uint64_t messages);
+
+/* What a receiving call says: the end is noted. */
+void chan__note_end(struct chan_receiver *rx, int result);
 /* broadcasts (broadcast_send.c, broadcast_recv.c) */
 int chan__broadcast_put(struct sending *op, int64_t deadline_ns);
 int chan__broadcast_make_room(struct sending *sending);

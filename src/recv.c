@@ -219,7 +219,7 @@ static inline int receive_copy(struct chan_receiver *rx, void *buffer, size_t ca
     return chan__kind(ch)->recv(rx, buffer, capacity, size, deadline_ns, unannounced);
 }
 
-static void note_end(struct chan_receiver *rx, int result)
+void chan__note_end(struct chan_receiver *rx, int result)
 {
     if (result == -EPIPE)
         rx->ended = true;
@@ -286,7 +286,7 @@ static int recv_until(struct chan_receiver *rx, void *buffer, size_t capacity, s
     if (!result)
         chan__recv_returns(rx, 1);
     else
-        note_end(rx, result);
+        chan__note_end(rx, result);
     chan__handle_leave(&rx->handle);
     return result;
 }
@@ -348,7 +348,7 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
             chan__recv_announce(rx, &unannounced);
     }
     chan__recv_announce(rx, &unannounced);
-    note_end(rx, result);
+    chan__note_end(rx, result);
     if (received) {
         rx->lag_untold = result == -EOVERFLOW;
         rx->deliveries = deliveries;
@@ -456,7 +456,7 @@ static int recv_view_until(struct chan_receiver *rx, struct chan_view *view, int
     result = chan__is_queue(rx->handle.chan) ? chan__queue_recv_view(rx, view, deadline_ns)
                                              : chan__kind(rx->handle.chan)->recv_view(rx, view, deadline_ns);
     if (result)
-        note_end(rx, result);
+        chan__note_end(rx, result);
     chan__handle_leave(&rx->handle);
     return result;
 }

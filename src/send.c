@@ -349,6 +349,13 @@ void chan__send_announce(struct chan_sender *tx, struct batch *batch)
     batch->unannounced = 0;
 }
 
+void chan__send_many_ends(struct chan_sender *tx, struct batch *batch, int result)
+{
+    chan__send_announce(tx, batch);
+    if (result == -EAGAIN)
+        count_refusal(tx, result);
+}
+
 int chan__send_one_of_many(struct chan_sender *tx, const struct iovec *message, int64_t deadline_ns,
                            struct batch *batch)
 {
@@ -380,9 +387,7 @@ static ssize_t send_many_until(struct chan_sender *tx, const struct iovec *messa
             chan__send_announce(tx, &batch);
         sent += run ? run : !result;
     }
-    chan__send_announce(tx, &batch);
-    if (result == -EAGAIN)
-        count_refusal(tx, result);
+    chan__send_many_ends(tx, &batch, result);
     chan__handle_leave(&tx->handle);
     return sent ? (ssize_t)sent : result;
 }

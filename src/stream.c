@@ -84,6 +84,8 @@ static ssize_t read_bytes(struct chan_receiver *rx, void *buffer, size_t size, i
     chan__recv_announce(rx, &op.unannounced);
     if (op.acknowledged)
         chan__recv_returns(rx, op.acknowledged);
+    if (!op.done)
+        chan__note_end(rx, result);
     if (op.done || result == -EPIPE)
         return (ssize_t)op.done; /* 0: the end */
     return result;
@@ -140,7 +142,7 @@ static ssize_t write_bytes(struct chan_sender *tx, const void *data, size_t size
         result = chan__send_one_of_many(tx, &piece, deadline_ns, &batch);
         done += result ? 0 : piece.iov_len;
     }
-    chan__send_announce(tx, &batch);
+    chan__send_many_ends(tx, &batch, result);
     return done ? (ssize_t)done : result;
 }
 

@@ -38,9 +38,7 @@ CHAN_BEGIN
  *   -EINTR            a signal handler ran (only endpoints attached with CHAN_INTERRUPTIBLE)
  *   -ECANCELED        another thread cancelled the call, which would have waited
  *   -ECHILD           handle inherited over fork() and not prepared for it
- *   -EOPNOTSUPP       this kind of channel has no such operation
  *   -ENODATA          a select has no operation left to wait for
- *   -EOPNOTSUPP       the channel is of a kind that has no such operation
  *   -EINVAL           misuse: NULL, a bad name, option or flag; in checked builds also a handle in use by
  *                     another thread at the same moment
  *   -ENOENT -EEXIST -EACCES -EPERM -ENAMETOOLONG -ENOSPC -ENOMEM -EFBIG -EMFILE -ENFILE   as of the calls

@@ -3,9 +3,10 @@
  * senders) and servers (its receivers), and for each caller `holds` places in which answers arrive.
  *
  * A caller sends a request and gets the answer to just this one, or -EPIPE as soon as no answer will come: the server
- * that had it was killed, closed, or released it unanswered, or no server is left. A server takes a request with
- * chan_recv_view() and answers it once, with chan_reply() or, from another thread, chan_reply_to(). Of answer, end
- * without answer, and the caller's giving up exactly one happens, whoever is killed or stopped at whatever moment.
+ * that had it was killed, closed, or released it unanswered, or (on an ephemeral channel) no server is left. A server
+ * takes a request with chan_recv_view() and answers it once, with chan_reply() or, from another thread,
+ * chan_reply_to(). Of answer, end without answer, and the caller's giving up exactly one happens, whoever is killed or
+ * stopped at whatever moment.
  *
  * A request whose server ends before answering is not delivered again: it may have been carried out. Where that does
  * no harm, chan_options.max_deliveries says how often a request may be handed to a server before its call ends; one that

@@ -142,10 +142,11 @@ struct chan_options {
 
 /* What a channel with these options takes. */
 struct chan_memory {
-    uint64_t total_bytes;  /* of the object, all committed at creation (CHAN_GROWABLE: at most) */
-    uint64_t inline_size;  /* messages up to this size live in their block */
-    uint64_t block_bytes;  /* one block: header and inline payload */
-    uint64_t blocks;       /* messages + 2 x (holds + 1) x endpoints */
+    uint64_t total_bytes; /* of the object, all committed at creation (CHAN_GROWABLE: at most) */
+    uint64_t inline_size; /* messages up to this size live in their block */
+    uint64_t block_bytes; /* one block: header and inline payload */
+    uint64_t
+        blocks; /* messages + 2 x (holds + 1) x endpoints; a watch: holds + 2; calls: holds more for each endpoint */
     uint64_t unit_bytes;   /* larger messages take whole units ... */
     uint64_t units;        /* ... of this many */
     uint64_t record_bytes; /* one endpoint's record */

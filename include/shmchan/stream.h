@@ -26,7 +26,7 @@
  * receiver gives that message back, whole. A select does not know of the rest: read until there is nothing
  * (-EAGAIN) before waiting there.
  *
- * Only queues have it; other kinds are -EOPNOTSUPP. */
+ * Only queues have it, growable ones too; other kinds are -EOPNOTSUPP. */
 #ifndef SHMCHAN_STREAM_H
 #define SHMCHAN_STREAM_H
 

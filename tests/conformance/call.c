@@ -335,6 +335,9 @@ static void caller_learns(const struct flavour *of, int killed, int asleep, int 
     if (!asleep)
         actor_begin(pair.tx, finish, 0, FORM_BLOCK);
     expect_result(actor_finish_within(pair.tx, NOTICED_MS), -EPIPE);
+    struct chan_stat stat = {.size = sizeof stat};
+    expect_result(chan_stat(pair.ch, &stat), 0);
+    expect_number(stat.unreturned, killed);
     dprintf(1, "    the caller learned of it after %lld us\n", (long long)(chan_now() - moment) / 1000);
     if (other) {
         expect_result(actor_do(other, take, 0, 0), -EAGAIN); /* it is not delivered again */

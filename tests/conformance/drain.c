@@ -88,7 +88,9 @@ static void test_nothing_queued_is_none_until_the_end(const struct flavour *flav
     expect_result(chan_shutdown(pair.ch), 0);
     expect_drained(pair.rx, 3, 0, 1);
     expect_number(tell(pair.rx, drain, 0), 0);
+    expect_number(ask(pair.rx, is_terminated), 0);
     expect_result(tell(pair.rx, drain, 3), -EPIPE);
+    expect_number(ask(pair.rx, is_terminated), 1);
     expect_result(tell(pair.rx, drain, 3), -EPIPE);
     pair_close(flavour, &pair);
 }

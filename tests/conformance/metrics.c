@@ -79,6 +79,21 @@ static void test_a_batch_is_refused_for_the_message_that_stopped_it(const struct
     pair_close(flavour, &pair);
 }
 
+static int64_t try_write(struct party *me, int64_t a, int64_t b)
+{
+    (void)a, (void)b;
+    return chan_try_write(me->tx, me->buffer, 1);
+}
+
+static void test_a_write_is_refused_as_a_send(const struct flavour *flavour)
+{
+    struct pair pair = pair_open(flavour, 1);
+    expect_number(ask(pair.tx, try_write), 1);
+    expect_number(ask(pair.tx, try_write), -EAGAIN);
+    expect_refusals(pair.ch, 1, 0, 0);
+    pair_close(flavour, &pair);
+}
+
 static void test_refusals_outlive_their_sender(const struct flavour *flavour)
 {
     struct pair pair = pair_open(flavour, 1);
@@ -262,6 +277,7 @@ int main(int argc, char **argv)
     static const struct conformance_case cases[] = {
         CASE(test_refused_messages_are_counted_by_the_reason, 0, 0),
         CASE(test_a_batch_is_refused_for_the_message_that_stopped_it, 0, 0),
+        CASE(test_a_write_is_refused_as_a_send, 0, 0),
         CASE(test_refusals_outlive_their_sender, FOR_DURABLE, 0),
         CASE(test_the_high_water_mark_is_exact_for_a_queue_that_was_full, FOR_FEW, 0),
         CASE(test_the_high_water_mark_is_at_most_seven_short, FOR_FEW, 0),

@@ -17,12 +17,6 @@ static struct flavour oneshot_of(const struct flavour *flavour)
     return of;
 }
 
-static int64_t is_terminated(struct party *me, int64_t a, int64_t b)
-{
-    (void)a, (void)b;
-    return chan_receiver_is_terminated(me->rx);
-}
-
 /* Waits, as the sender, for the receiver's end, in form a. */
 static int64_t wait_closed(struct party *me, int64_t a, int64_t b)
 {

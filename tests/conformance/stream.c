@@ -126,8 +126,10 @@ static void test_after_the_last_writer_the_rest_is_read_and_then_the_end_again_a
     end_of_writers(flavour, &pair);
     expect_number(actor_do(pair.rx, read_from, 0, BYTES(4, WAIT_FOREVER)), 4);
     expect_number(actor_do(pair.rx, read_from, 4, BYTES(100, WAIT_FOREVER)), 7);
+    expect_number(ask(pair.rx, is_terminated), 0);
     for (int wait = 0; wait < WAITS; wait++)
         expect_number(actor_do(pair.rx, read_from, 11, BYTES(100, wait)), 0);
+    expect_number(ask(pair.rx, is_terminated), 1);
     pair_close(flavour, &pair);
 }
 

@@ -301,6 +301,12 @@ int64_t recv_blocking(struct party *me, int64_t a, int64_t b)
     return recv_by(me, a, HOW(WAY_COPY, FORM_BLOCK));
 }
 
+int64_t is_terminated(struct party *me, int64_t a, int64_t b)
+{
+    (void)a, (void)b;
+    return chan_receiver_is_terminated(me->rx);
+}
+
 int64_t recv_try(struct party *me, int64_t a, int64_t b)
 {
     (void)b;

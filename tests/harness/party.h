@@ -69,7 +69,7 @@ step close_sender, close_receiver, close_channel;
 step send_by, send_blocking, send_try;
 
 /* Receiving one message: by HOW b, or as named. */
-step recv_by, recv_blocking, recv_try, recv_one_second;
+step recv_by, recv_blocking, recv_try, recv_one_second, is_terminated;
 
 /* Loans and views: a = place in the party's table; b = the message's number, or its form. */
 step loan_reserve; /* and fill in message b */
