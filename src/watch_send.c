@@ -272,7 +272,7 @@ static int modify_copy(struct modifying *op, const struct pinned *pinned, enum v
     unsigned char *copy = chan__payload(s, op->sending.spare.block, capacity);
     if (!now || !copy)
         return -EBADMSG;
-    memcpy(copy, now, size);
+    memmove(copy, now, size); /* two extents, unless somebody wrote nonsense */
     op->sending.size = size;
     int said = op->modify(copy, &op->sending.size, capacity, op->arg);
     if (said < 0)
