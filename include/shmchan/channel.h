@@ -206,8 +206,8 @@ CHAN_API CHAN_MUST_USE int chan_open_fd(int fd, uint32_t flags, struct chan **ou
 CHAN_API int chan_fd(const struct chan *ch);
 
 /* Pass a channel over a connected UNIX socket (SCM_RIGHTS), one byte of data beside it; receive it so. They
- * block as the socket does. chan_recv_fd: -ENOMSG if what came carried no descriptor, -EPIPE at end of file.
- * Since 0.1. */
+ * block as the socket does. chan_recv_fd: -ENOMSG if what came carried no descriptor, or several,
+ * which are closed then; -EPIPE at end of file. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_send_fd(int socket, const struct chan *ch);
 CHAN_API CHAN_MUST_USE int chan_recv_fd(int socket, uint32_t flags, struct chan **out);
 

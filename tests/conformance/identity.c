@@ -11,6 +11,7 @@
 
 #include "expect.h"
 #include "pair.h"
+#include "process.h"
 #include "sandbox.h"
 #include "suite.h"
 
@@ -138,6 +139,38 @@ static void test_what_comes_without_a_descriptor_is_told_apart_from_the_end(void
     close(ends[1]);
 }
 
+/* Room for one descriptor has, by its alignment, room for two; of three, one is left out. */
+static void test_more_descriptors_than_one_are_refused_and_closed(void)
+{
+    struct chan *ch = (struct chan *)&ch;
+    int ends[2];
+    expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    int descriptors = process_descriptors();
+    for (size_t count = 2; count <= 3; count++) {
+        int passed[3] = {ends[0], ends[0], ends[0]};
+        union {
+            struct cmsghdr header;
+            char bytes[CMSG_SPACE(sizeof passed)];
+        } control = {0};
+        char mark = 'x';
+        struct iovec data = {.iov_base = &mark, .iov_len = 1};
+        struct msghdr message = {.msg_iov = &data,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(&control.header), passed, count * sizeof(int));
+        expect(sendmsg(ends[0], &message, 0) == 1);
+        expect_result(chan_recv_fd(ends[1], 0, &ch), -ENOMSG);
+        expect_number(process_descriptors(), descriptors);
+    }
+    expect(ch == (struct chan *)&ch);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_the_descriptor_stays_the_callers(const struct flavour *flavour)
 {
     struct chan *ch = flavour_create(flavour, 3), *again;
@@ -247,6 +280,7 @@ int main(int argc, char **argv)
     static const struct plain_case plain[] = {
         PLAIN(test_defaults_are_filled_in, 0),
         PLAIN(test_what_comes_without_a_descriptor_is_told_apart_from_the_end, 0),
+        PLAIN(test_more_descriptors_than_one_are_refused_and_closed, 0),
         PLAIN(test_list_shows_each_channel_once_until_told_to_stop, 0),
         PLAIN(test_the_directory_is_the_one_of_the_environment, 0),
     };
