@@ -158,9 +158,52 @@ static void show_command(struct seg_record *record)
     store_relaxed(&record->command[1], words[1]);
 }
 
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static bool is_over(uint64_t lapses_ns)
+{
+    return lapses_ns && lapses_ns <= monotonic_ns();
+}
+
+/* Whoever prepared it lives, but has said until when. The mark comes before anybody is told, so that the lease cannot be
+ * put off after that. A time that has passed has passed for every generation: to mark it late harms no successor. Who may
+ * only look says what the time says. */
+static bool has_lapsed(const struct segment *s, struct seg_record *record, uint64_t status)
+{
+    atomic_u64 *word = &record->lapses_ns;
+    if (status_state(status) != CHAN_STATE_PREPARED)
+        return false;
+    uint64_t lapses_ns = load_relaxed(word);
+    if (!is_over(lapses_ns))
+        return false;
+    return s->read_only || lapses_ns == LEASE_LAPSED || cas_acq_rel_u64(word, lapses_ns, LEASE_LAPSED) ||
+           load_relaxed(word) == LEASE_LAPSED;
+}
+
+int chan__endpoint_lease(const struct endpoint *e, uint64_t lapses_ns)
+{
+    struct seg_record *record = e->party.record;
+    uint64_t before;
+    /* It fails where the end has been marked, after which it is over, or by a copy of this handle in a child. A record that
+     * is no longer ours has no other owner as long as we have its lock. */
+    do {
+        before = load_relaxed(&record->lapses_ns);
+        if (is_over(before))
+            return -ENOENT;
+    } while (!cas_acq_rel_u64(&record->lapses_ns, before, lapses_ns));
+    return load_acquire(&record->status) == e->status ? 0 : -ENOENT;
+}
+
 int chan__endpoint_show(struct endpoint *e, uint32_t state)
 {
     struct seg_record *record = e->party.record;
+    if (has_lapsed(e->party.segment, record, e->status))
+        return -ENOENT;
     if (madvise(e->life, page_bytes(), state == CHAN_STATE_PREPARED ? MADV_DOFORK : MADV_DONTFORK))
         return -errno;
     struct process_identity self;
@@ -188,31 +231,6 @@ int chan__endpoint_show(struct endpoint *e, uint32_t state)
     return 0;
 }
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
-int chan__endpoint_lease(const struct endpoint *e, uint64_t lapses_ns)
-{
-    struct seg_record *record = e->party.record;
-    /* A record that is no longer ours has no other owner as long as we have its lock. */
-    store_relaxed(&record->lapses_ns, lapses_ns);
-    return load_acquire(&record->status) == e->status ? 0 : -ENOENT;
-}
-
-/* Whoever prepared it lives, but has said until when. Like the lock, it is a verdict only as long as the status stays
- * the same, by which whoever acts on it changes the record. */
-static bool has_lapsed(struct seg_record *record, uint64_t status)
-{
-    if (status_state(status) != CHAN_STATE_PREPARED)
-        return false;
-    uint64_t lapses_ns = load_relaxed(&record->lapses_ns);
-    return lapses_ns && lapses_ns <= monotonic_ns();
-}
-
 void chan__endpoint_forget(struct endpoint *e)
 {
     munmap(e->life, page_bytes());
@@ -230,7 +248,7 @@ void chan__endpoint_leave(struct endpoint *e)
 bool chan__endpoint_is_dead(const struct segment *s, uint32_t number, uint64_t status)
 {
     struct flock lock = byte_lock(LOCK_RECORDS_AT + number);
-    if (has_lapsed(seg_record(s, number), status))
+    if (has_lapsed(s, seg_record(s, number), status))
         return load_acquire(&seg_record(s, number)->status) == status;
     if (!chan__segment_has_fd(s) || fcntl(s->fd, F_OFD_GETLK, &lock) || lock.l_type != F_UNLCK)
         return false;

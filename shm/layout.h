@@ -155,6 +155,8 @@ struct seg_call {
     atomic_u64 finished; /* own calls whose answer has been read: a plain count. Writer: owner */
 };
 
+#define LEASE_LAPSED 1u /* `lapses_ns`: the first nanosecond since the machine started has always passed */
+
 /* An endpoint's record. "Owner": the endpoint that has it, as long as it lives; after its death any
  * repairer, by CAS. */
 struct seg_record {
@@ -176,7 +178,8 @@ struct seg_record {
     /* What repairs found in this record, counted once for each generation. Writer: repairers, by CAS. */
     atomic_u64 deaths;          /* {generation:40, count:24} */
     atomic_u64 units_reclaimed; /* {generation:24, count:40} */
-    /* PREPARED: from when on it counts as dead, CLOCK_MONOTONIC; 0: never. Writer: owner. */
+    /* PREPARED: from when on it counts as dead, CLOCK_MONOTONIC; 0: never; LEASE_LAPSED: for good. Writer: owner, by CAS
+     * from what has not passed; whoever finds that it has passed, by CAS to LEASE_LAPSED. */
     atomic_u64 lapses_ns;
     uint64_t reserved1[1];
 

@@ -84,7 +84,7 @@ static int lease(const struct handle *h, int64_t deadline_ns)
 {
     if (h->state != CHAN_STATE_PREPARED)
         return -EINVAL;
-    uint64_t lapses_ns = deadline_ns < 1 ? 1 : (uint64_t)deadline_ns;
+    uint64_t lapses_ns = deadline_ns < 1 ? LEASE_LAPSED : (uint64_t)deadline_ns;
     return chan__endpoint_lease(&h->endpoint, deadline_ns == CHAN_FOREVER ? 0 : lapses_ns);
 }
 

@@ -507,6 +507,25 @@ static void test_a_lease_ends_once_and_for_all(const struct flavour *flavour)
     pair_close(&of, &pair);
 }
 
+/* Nobody has looked at it since: the time alone says so. */
+static void test_a_lease_that_nobody_saw_end_has_ended(const struct flavour *flavour)
+{
+    struct flavour of = carrier(flavour);
+    for (int adopted = 0; adopted < 2; adopted++) {
+        struct chan *ch = flavour_create(&of, 2);
+        struct chan_sender *tx;
+        expect_result(chan_prepare_sender(ch, 0, &tx), 0);
+        int64_t until = chan_deadline(SOON_NS);
+        expect_result(chan_lease_sender(tx, until), 0);
+        while (chan_now() < until)
+            process_sleep_ms(1);
+        expect_result(adopted ? chan_adopt_sender(tx) : chan_lease_sender(tx, CHAN_FOREVER), -ENOENT);
+        expect_result(chan_lease_sender(tx, chan_deadline(LEASE_NS)), -ENOENT);
+        chan_close_sender(tx);
+        flavour_finish(&of, ch);
+    }
+}
+
 static void test_a_place_taken_in_time_outlives_the_lease(const struct flavour *flavour)
 {
     struct flavour of = carrier(flavour);
@@ -568,6 +587,7 @@ int main(int argc, char **argv)
         CASE(test_what_a_message_carried_is_released_when_its_lease_ends,
              FOR_INLINE | FOR_MANY | FOR_NAMED | WITHOUT_KEEPER_TOO, 60),
         CASE(test_a_lease_ends_once_and_for_all, FOR_INLINE | FOR_MANY, 0),
+        CASE(test_a_lease_that_nobody_saw_end_has_ended, FOR_INLINE | FOR_MANY, 0),
         CASE(test_a_place_taken_in_time_outlives_the_lease, FOR_INLINE | FOR_MANY | FOR_NAMED, 0),
         CASE(test_only_what_is_prepared_can_be_lent, FOR_INLINE | FOR_MANY, 0),
     };
