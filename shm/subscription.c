@@ -43,19 +43,39 @@ static bool is_subscribed(uint64_t status)
            (state == CHAN_STATE_LIVE || state == CHAN_STATE_PREPARED);
 }
 
-uint64_t chan__subscription_slowest(const struct segment *s, uint64_t tail)
+uint64_t chan__subscription_inherit(struct party *party, uint32_t from)
 {
-    uint64_t slowest = tail;
-    fence_seq_cst(); /* SUBSCRIBE */
+    const struct seg_subscription *theirs = &seg_record(party->segment, from)->own.subscription;
+    const struct geometry *g = &party->segment->g;
+    uint64_t ours = chan__ring_number(g, party->cursor), number = load_acquire(&theirs->cursor); /* PASSED */
+    if ((int64_t)(number - ours) >= 0)
+        return ours;
+    party->cursor = chan__ring_position(g, number);
+    store_relaxed(&subscription_of(party)->since, load_relaxed(&theirs->since));
+    chan__subscription_move(party, number);
+    return number;
+}
+
+/* The least of `slowest` and the cursors of the receivers that are in this state. */
+static uint64_t slowest_in(const struct segment *s, uint32_t state, uint64_t slowest)
+{
     for (uint32_t number = 0; number < s->g.endpoints; number++) {
         struct seg_record *record = seg_record(s, number);
-        if (!is_subscribed(load_acquire(&record->status))) /* STATUS */
+        uint64_t status = load_acquire(&record->status); /* STATUS */
+        if (status_role(status) != CHAN_ROLE_RECEIVER || status_state(status) != state)
             continue;
         uint64_t cursor = load_acquire(&record->own.subscription.cursor); /* PASSED */
         if ((int64_t)(cursor - slowest) < 0)
             slowest = cursor;
     }
     return slowest;
+}
+
+/* Those on their way first: where one of them has been replaced by then, its successor's cursor is as low. */
+uint64_t chan__subscription_slowest(const struct segment *s, uint64_t tail)
+{
+    fence_seq_cst(); /* SUBSCRIBE */
+    return slowest_in(s, CHAN_STATE_LIVE, slowest_in(s, CHAN_STATE_PREPARED, tail));
 }
 
 uint32_t chan__subscription_count(const struct segment *s, uint64_t number)

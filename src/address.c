@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses of channels and prepared endpoints. */
-#include "src/handle.h"
+#include "src/kind.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -204,6 +204,8 @@ int chan_attach_receiver_at(const struct chan_address *address, uint32_t open_fl
         return result;
     result = a.status && !is_grant(ch, &a, CHAN_ROLE_RECEIVER) ? -EINVAL
                                                                : chan_attach_receiver(ch, attach_flags, &rx);
+    if (!result && a.status && chan__kind(ch)->inherit)
+        chan__kind(ch)->inherit(rx, a.record);
     if (!result && a.status && (result = take_place(ch, &a)))
         chan_close_receiver(rx);
     if (!result)

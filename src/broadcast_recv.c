@@ -325,6 +325,11 @@ int chan__broadcast_attached(struct chan_receiver *rx)
     return subscribe(rx);
 }
 
+void chan__broadcast_inherit(struct chan_receiver *rx, uint32_t from)
+{
+    rx->cursor = chan__subscription_inherit(party_of(rx), from);
+}
+
 int chan_resubscribe(struct chan_receiver *rx)
 {
     if (!rx)

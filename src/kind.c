@@ -24,6 +24,7 @@ static const struct kind kinds[] = {
                         .release = chan__broadcast_release,
                         .attaching = chan__broadcast_attaching,
                         .attached = chan__broadcast_attached,
+                        .inherit = chan__broadcast_inherit,
                         .send_ready = chan__broadcast_send_ready,
                         .recv_ready = chan__broadcast_recv_ready},
     [CHAN_WATCH] = {.put = chan__watch_put,

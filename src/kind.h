@@ -67,6 +67,9 @@ struct kind {
     int (*attaching)(struct chan_receiver *rx);
     int (*attached)(struct chan_receiver *rx);
 
+    /* It is about to take the place of the PREPARED receiver in record `from`. NULL: nothing to do. */
+    void (*inherit)(struct chan_receiver *rx, uint32_t from);
+
     /* A spare block that a message may be written into. NULL: any spare. */
     int (*spare)(struct chan_sender *tx, struct held *out);
 };
@@ -190,6 +193,7 @@ int chan__broadcast_send_ready(struct chan_sender *tx, struct stamp *stamp);
 int chan__broadcast_recv_ready(struct chan_receiver *rx, struct stamp *stamp);
 int chan__broadcast_attaching(struct chan_receiver *rx);
 int chan__broadcast_attached(struct chan_receiver *rx);
+void chan__broadcast_inherit(struct chan_receiver *rx, uint32_t from);
 uint64_t chan__broadcast_unseen(const struct segment *s); /* messages retained that not all are done with */
 
 /* Steps that kinds have in common (send.c): -EPIPE where nothing can be sent any more; the message's memory and what

@@ -8,8 +8,9 @@
  *
  * An address keeps nobody connected. To hand over an endpoint with a message, prepare one (chan_prepare_sender()) and
  * send its address: it counts as attached from then on. Whoever attaches by that address takes its place in one step, so
- * that the side is never without; once only. Until then it goes with the process that prepared it, or when that closes
- * its handle, as for a message that came back; or when its lease ends.
+ * that the side is never without; once only. In a broadcast it gets what was for that one, too, or is told that it has missed
+ * it. Until then it goes with the process that prepared it, or when that closes its handle, as for a message that came
+ * back; or when its lease ends.
  *
  * The lease is for messages of which nobody ever says what became of them: discarded with the last receiver or after
  * too many deliveries, overwritten in a broadcast, moved to a dead-letter channel that nobody reads, gone with a channel,

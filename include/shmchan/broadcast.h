@@ -3,8 +3,9 @@
  *
  * Sending and receiving are the calls of all channels (shmchan/send.h, shmchan/recv.h). Attaching a receiver is
  * subscribing: it gets what is sent from then on, nothing from before; so does a clone, which is a subscription of its
- * own, and a prepared receiver, from chan_prepare_receiver() on. All receivers see the same order, that in which the
- * sends took effect, whoever sent. What a killed sender had not sent leaves no gap.
+ * own, and a prepared receiver, from chan_prepare_receiver() on; whoever attaches in its place (shmchan/address.h) goes on
+ * with what was for it. All receivers see the same order, that in which the sends took effect, whoever sent. What a killed
+ * sender had not sent leaves no gap.
  *
  * The latest `messages` messages are kept, exactly that many. What becomes of a receiver that falls further behind is
  * chosen at creation (options.overflow):

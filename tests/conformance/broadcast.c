@@ -112,6 +112,42 @@ static void test_a_prepared_receiver_subscribes_at_once(const struct flavour *fl
     audience_close(flavour, &a);
 }
 
+/* In a record before the prepared one's, and in one behind it. */
+static void test_who_takes_a_prepared_receivers_place_gets_all_that_was_for_it(const struct flavour *flavour)
+{
+    bool lags = flavour->kind == CHAN_BROADCAST && flavour->overflow == CHAN_LAG;
+    for (int before = 0; before < 2; before++) {
+        struct audience a = audience_open(flavour, 4, 0);
+        struct chan_receiver *first, *prepared;
+        struct chan_address address;
+        struct party me;
+        party_open(&me, flavour, a.ch);
+        expect_result(chan_attach_receiver(a.ch, 0, &first), 0);
+        expect_result(chan_prepare_receiver(a.ch, 0, &prepared), 0);
+        if (before)
+            chan_close_receiver(first);
+        expect_result(chan_address_of_receiver(prepared, &address), 0);
+        audience_send(&a, 0, lags ? 6 : 4);
+        expect_result(chan_attach_receiver_at(&address, flavour->flags, 0, &me.rx), 0);
+        chan_close_receiver(prepared);
+        if (!before)
+            chan_close_receiver(first);
+        expect_result(tell(a.tx, send_try, 6), lags ? 0 : -EAGAIN);
+        if (lags) {
+            expect_result(recv_try(&me, 0, 0), -EOVERFLOW);
+            expect_number(chan_receiver_lagged(me.rx), 3);
+        }
+        for (int64_t i = lags ? 3 : 0; i < (lags ? 7 : 4); i++)
+            expect_result(recv_try(&me, 0, 0), i);
+        expect_result(recv_try(&me, 0, 0), -EAGAIN);
+        audience_send(&a, 7, 4);
+        for (int64_t i = 7; i < 11; i++)
+            expect_result(recv_try(&me, 0, 0), i);
+        party_leave(&me);
+        audience_close(flavour, &a);
+    }
+}
+
 static uint64_t next_number(const struct chan *ch)
 {
     struct chan_peek_info info;
@@ -515,6 +551,7 @@ int main(int argc, char **argv)
         CASE(test_a_receiver_gets_what_is_sent_from_its_attaching_on, OF_BROADCAST | FOR_MANY, 0),
         CASE(test_a_clone_is_a_subscription_of_its_own, OF_BROADCAST | FOR_MANY, 0),
         CASE(test_a_prepared_receiver_subscribes_at_once, OF_BROADCAST, 0),
+        CASE(test_who_takes_a_prepared_receivers_place_gets_all_that_was_for_it, OF_BROADCAST | FOR_MANY, 0),
         CASE(test_without_a_receiver_nothing_is_sent_and_the_next_one_opens_again, OF_BROADCAST, 0),
         CASE(test_the_sender_knows_how_many_it_reached, OF_BROADCAST | FOR_MANY, 0),
         CASE(test_the_sender_knows_how_much_not_all_have_seen, OF_BROADCAST | FOR_MANY, 0),
