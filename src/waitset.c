@@ -60,7 +60,9 @@ static void look_out(struct lookout *l, uint32_t orders)
         l->keys[l->count] = (struct futex_key){&l->orders, orders};
         int result = l->set->has_no_waitv ? chan__futex_wait(l->keys[0].word, l->keys[0].value, CHAN_FOREVER)
                                           : chan__futex_wait_any(l->keys, l->count + 1, CHAN_FOREVER);
-        if (!result)
+        /* A word's sleeper is also woken by the recall of another process's, and goes on sleeping: else that process
+         * would be woken in turn when this one recalls its own, and so on for ever. */
+        if (!result && !l->set->has_no_waitv)
             return;
     }
 }

@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "expect.h"
+#include "process.h"
 #include "refusal.h"
 #include "suite.h"
 
@@ -144,12 +145,82 @@ static void test_without_the_call_select_is_woken_too(void)
     expect_number(child_finish(&child), 0);
 }
 
+/* ---- on one queue, each in a process of its own ---- */
+
+#define SELECTS 4
+#define SETTLED_MS 200
+#define WATCHED_MS 500
+
+static int64_t take_all_without_the_call(void *inherited)
+{
+    struct chan_receiver *rx;
+    struct chan_selected selected;
+    expect_number(refuse_waitv(NULL, EPERM, 0), 0);
+    expect_result(chan_attach_receiver(inherited, 0, &rx), 0);
+    expect_result(chan_select_create(0, &sel), 0);
+    expect_number(chan_select_recv(sel, rx), 0);
+    do {
+        expect_result(chan_select(sel, &selected), 0);
+        if (!selected.result)
+            expect_result(chan_release(rx, &selected.view), 0);
+    } while (!selected.result);
+    expect_result(selected.result, -EPIPE);
+    chan_select_close(sel);
+    chan_close_receiver(rx);
+    return 0;
+}
+
+static int64_t wakeups_of_all(const struct child *children)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < SELECTS; i++)
+        sum += process_wakeups(children[i].pid);
+    return sum;
+}
+
+static uint32_t count_waiting(struct chan *ch)
+{
+    uint32_t waiting = 0;
+    for (uint32_t number = 0; number < 2 * SELECTS; number++) {
+        struct chan_endpoint_stat stat = {.size = sizeof stat};
+        waiting += !chan_endpoint_stat(ch, number, &stat) && stat.waits_for == CHAN_WAITS_FOR_MESSAGE;
+    }
+    return waiting;
+}
+
+/* Who ends a sleep wakes its own helpers, and those of the others, which sleep on the same word. */
+static void test_without_the_call_idle_selects_do_not_wake_one_another(void)
+{
+    struct chan_options options = CHAN_OPTIONS_INIT;
+    struct chan_sender *tx;
+    struct chan *ch;
+    struct child children[SELECTS];
+    options.endpoints = 2 * SELECTS;
+    expect_result(chan_create_anonymous(&options, &ch), 0);
+    expect_result(chan_attach_sender(ch, 0, &tx), 0);
+    for (int i = 0; i < SELECTS; i++)
+        child_spawn(&children[i], take_all_without_the_call, ch);
+    while (count_waiting(ch) < SELECTS)
+        process_sleep_ms(1);
+    expect_result(chan_try_send(tx, "x", 1), 0); /* wakes one of them */
+    process_sleep_ms(SETTLED_MS);
+    int64_t before = wakeups_of_all(children);
+    process_sleep_ms(WATCHED_MS);
+    expect(wakeups_of_all(children) - before <
+           25 * SELECTS); /* a look around is some; for ever, hundreds each */
+    chan_close_sender(tx);
+    for (int i = 0; i < SELECTS; i++)
+        expect_number(child_finish(&children[i]), 0);
+    chan_close(ch);
+}
+
 int main(int argc, char **argv)
 {
     static const struct plain_case cases[] = {
         PLAIN(test_up_to_128_channels_wake_select, 60),
         PLAIN(test_more_channels_than_one_call_takes_wake_select, 60),
         PLAIN(test_without_the_call_select_is_woken_too, 60),
+        PLAIN(test_without_the_call_idle_selects_do_not_wake_one_another, 20),
     };
     return suite_run_plain("select_many", cases, sizeof cases / sizeof *cases, argc, argv);
 }
