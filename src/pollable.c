@@ -102,10 +102,17 @@ struct subject {
     void *endpoint;
 };
 
+/* Ready is readable, though a try of something else may have armed since: of one call of several, which forgot a ring
+ * for another, or of a message for which there is no memory. */
 static int look(struct subject s)
 {
     int result = s.look(s.endpoint);
-    return result == -EAGAIN ? chan__pollable_attempt(s.handle, s.waits_for, s.look, s.endpoint) : result;
+    if (result == -EAGAIN)
+        result = chan__pollable_attempt(s.handle, s.waits_for, s.look, s.endpoint);
+    struct pollable *p = result == -EAGAIN ? NULL : find(s.handle, s.waits_for);
+    if (p && load_acquire(&p->armed))
+        chan__poller_rest(p);
+    return result;
 }
 
 static int is_ready(struct subject s)

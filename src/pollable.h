@@ -13,7 +13,8 @@
  *             (chan__pollable_attempt)
  *   ARMED -> RESTING
  *             by the poller: rung; or it is time to look around (patience.h)
- *             by the handle's thread, which is about to sleep in a call of its own
+ *             by the handle's thread, which is about to sleep in a call of its own, or has looked at all that it may
+ *             wait for and found something
  *
  * Both under the poller's lock, with the write to the eventfd, or the read from it, under the same: so
  * level and state agree for whoever has the lock. What changes after `key` was taken changes the word, or

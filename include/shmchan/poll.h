@@ -61,15 +61,17 @@ CHAN_API CHAN_MUST_USE int chan_sender_fd(struct chan_sender *tx);
  * 0.1. */
 CHAN_API CHAN_MUST_USE int chan_sender_closed_fd(struct chan_sender *tx);
 
-/* One of a caller (CHAN_CALL) that is readable while chan_try_call_finish() would not say -EAGAIN of every
- * open call. When it is, try each, and end with chan_caller_ready(). -EOPNOTSUPP: the channel is of another
- * kind. Since 0.1. */
+/* One of a caller (CHAN_CALL), for all its open calls: readable when chan_try_call_finish() would not say -EAGAIN of
+ * every one. A try of one that does say so makes it unreadable, whatever has come for the others. So when it is
+ * readable, try each, and end with chan_caller_ready(): 0 means that there is something after all, and that the
+ * descriptor is readable (with EPOLLET: try each again, until -EAGAIN). -EOPNOTSUPP: the channel is of another kind.
+ * Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_caller_fd(struct chan_sender *tx);
 
 /* Look without doing anything: 0 if a receive, a small send, or finishing some open call, would not block,
- * else -EAGAIN, and the descriptor, if there is one, is unreadable until it would not. For loops that do
- * not go on until -EAGAIN, but want to be called no more often than need be. Nothing is reserved. -ECHILD;
- * -EINVAL; caller: -EOPNOTSUPP. Since 0.1. */
+ * and the descriptor, if there is one, is readable; else -EAGAIN, and it is unreadable until it would not. For
+ * loops that do not go on until -EAGAIN, but want to be called no more often than need be. Nothing is reserved.
+ * -ECHILD; -EINVAL; caller: -EOPNOTSUPP. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_receiver_ready(struct chan_receiver *rx);
 CHAN_API CHAN_MUST_USE int chan_sender_ready(struct chan_sender *tx);
 CHAN_API CHAN_MUST_USE int chan_caller_ready(struct chan_sender *tx);

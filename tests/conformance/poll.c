@@ -466,6 +466,36 @@ static void test_a_caller_is_readable_when_an_answer_or_none_is_to_be_had(void)
     chan_close(ch);
 }
 
+/* A try of each open call, and an answer to one that has been tried: the next try arms for another change. */
+static void test_a_look_at_all_calls_sees_an_answer_that_came_between_tries(void)
+{
+    struct chan *ch = create(CHAN_CALL, 4);
+    struct chan_sender *tx = sender_of(ch);
+    struct chan_receiver *rx = receiver_of(ch);
+    struct chan_ticket first, second;
+    struct chan_view for_first, for_second;
+    char answer[64];
+    int fd = chan_caller_fd(tx);
+    expect_result(chan_call_start(tx, "1", 1, &first), 0);
+    expect_result(chan_call_start(tx, "2", 1, &second), 0);
+    expect_result(chan_recv_view(rx, &for_first), 0);
+    expect_result(chan_recv_view(rx, &for_second), 0);
+    expect_result(chan_try_call_finish(tx, &second, answer, sizeof answer, NULL), -EAGAIN);
+    expect_result(chan_reply(rx, &for_second, "b", 1), 0);
+    expect_result(chan_try_call_finish(tx, &first, answer, sizeof answer, NULL), -EAGAIN);
+    expect_result(chan_caller_ready(tx), 0);
+    expect(is_readable(fd));
+    expect_result(chan_try_call_finish(tx, &second, answer, sizeof answer, NULL), 0);
+    expect_result(chan_caller_ready(tx), -EAGAIN);
+    expect(!is_readable(fd));
+    expect_result(chan_reply(rx, &for_first, "a", 1), 0);
+    expect(becomes_readable(fd));
+    expect_result(chan_try_call_finish(tx, &first, answer, sizeof answer, NULL), 0);
+    chan_close_receiver(rx);
+    chan_close_sender(tx);
+    chan_close(ch);
+}
+
 static void test_misuse_is_refused(void)
 {
     expect_result(chan_receiver_fd(NULL), -EINVAL);
@@ -495,6 +525,7 @@ int main(int argc, char **argv)
         PLAIN(test_the_death_of_the_last_sender_makes_readable_for_good, 20),
         PLAIN(test_shutdown_makes_both_sides_readable, 20),
         PLAIN(test_a_caller_is_readable_when_an_answer_or_none_is_to_be_had, 20),
+        PLAIN(test_a_look_at_all_calls_sees_an_answer_that_came_between_tries, 20),
         PLAIN(test_misuse_is_refused, 5),
     };
     return suite_run_plain("poll", cases, sizeof cases / sizeof *cases, argc, argv);
