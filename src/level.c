@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The eventfd of a pollable descriptor, up (readable) or down.
+/* An eventfd, up (readable) or down: that of a pollable descriptor, or of a lookout (waitset.c).
  *
  * A program may close descriptors that are not its own, all of them even, and what it opens next gets their
  * numbers. Eight bytes written there would be damage. So ours bears a mark that no other has: the signal
@@ -26,7 +26,7 @@ int chan__level_open(struct level *level)
     return result;
 }
 
-static bool is_ours(const struct level *level)
+bool chan__level_is_ours(const struct level *level)
 {
     return !level->is_marked || fcntl(level->fd, F_GETSIG) == MARK;
 }
@@ -34,7 +34,7 @@ static bool is_ours(const struct level *level)
 void chan__level_close(const struct level *level)
 {
     int saved = errno;
-    if (is_ours(level))
+    if (chan__level_is_ours(level))
         close(level->fd);
     errno = saved;
 }
@@ -43,7 +43,7 @@ void chan__level_raise(const struct level *level)
 {
     const uint64_t one = 1;
     int saved = errno;
-    if (is_ours(level))
+    if (chan__level_is_ours(level))
         (void)!write(level->fd, &one, sizeof one);
     errno = saved;
 }
@@ -52,7 +52,7 @@ void chan__level_lower(const struct level *level)
 {
     uint64_t count;
     int saved = errno;
-    if (is_ours(level))
+    if (chan__level_is_ours(level))
         (void)!read(level->fd, &count, sizeof count);
     errno = saved;
 }

@@ -31,7 +31,7 @@
 
 #include "src/handle.h"
 
-/* The descriptor (level.c): readable while the level is up, as it is at first. */
+/* A descriptor (level.c): readable while the level is up, as it is at first. */
 struct level {
     int fd;
     bool is_marked; /* it bears the mark by which it is known */
@@ -41,6 +41,9 @@ int chan__level_open(struct level *level); /* -EMFILE -ENFILE -ENOMEM, or how a 
 void chan__level_close(const struct level *level);
 void chan__level_raise(const struct level *level);
 void chan__level_lower(const struct level *level);
+
+/* False: the program has closed it. What may have its number now is left alone by all of these. */
+bool chan__level_is_ours(const struct level *level);
 
 /* Writer of all: whoever has the poller's lock, unless it says otherwise. */
 struct pollable {

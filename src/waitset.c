@@ -2,15 +2,13 @@
 /* Sleeping on many words and descriptors: the one call, and the lookouts that help it. */
 #include "src/waitset.h"
 
-#include "src/handle.h"
+#include "src/pollable.h"
 #include "src/thread.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* Beside the bell, or the lookout's orders. */
 #define WORDS_MAX (FUTEX_KEYS_MAX - 1)
@@ -26,11 +24,14 @@ struct lookout {
     struct waitset *set;
     pthread_t thread;
     atomic_u32 orders, seen;
-    atomic_bool ends; /* told with the last order; it may see that while it still follows the one before */
-    uint32_t count;   /* of keys or descriptors */
+    atomic_bool ends;   /* told with the last order; it may see that while it still follows the one before */
+    atomic_u32 holders; /* the main thread and its own; the last one frees it */
+    uint32_t count;     /* of keys or descriptors */
     struct futex_key keys[FUTEX_KEYS_MAX];
-    struct pollfd *fds; /* NULL: it sleeps on words */
-    int control;        /* its own descriptor: readable once there are new orders */
+    struct pollfd *fds;   /* so many, and `control`; NULL: it sleeps on words */
+    struct level control; /* its own descriptor: up once there are new orders */
+    atomic_bool is_awake; /* it has slept on descriptors */
+    int failure;          /* why it could not sleep on them, or 0 */
 };
 
 void chan__waitset_ring(struct waitset *w)
@@ -47,13 +48,21 @@ static bool has_changed(const struct lookout *l)
     return false;
 }
 
+static void look_out_for_fds(struct lookout *l)
+{
+    int ready;
+    do
+        ready = poll(l->fds, l->count + 1, -1);
+    while (ready < 0 && errno == EINTR);
+    l->failure = ready < 0 ? -errno : 0;
+    atomic_store(&l->is_awake, true);
+}
+
 /* Until something has happened, or there are new orders. */
 static void look_out(struct lookout *l, uint32_t orders)
 {
     if (l->fds) {
-        l->fds[l->count] = (struct pollfd){.fd = l->control, .events = POLLIN};
-        while (poll(l->fds, l->count + 1, -1) < 0 && errno == EINTR)
-            ;
+        look_out_for_fds(l);
         return;
     }
     while (!has_changed(l) && load_seq_cst(&l->orders) == orders) {
@@ -65,6 +74,20 @@ static void look_out(struct lookout *l, uint32_t orders)
         if (!result && !l->set->has_no_waitv)
             return;
     }
+}
+
+static void free_lookout(struct lookout *l)
+{
+    if (l->control.fd >= 0)
+        chan__level_close(&l->control);
+    free(l->fds);
+    free(l);
+}
+
+static void let_go(struct lookout *l)
+{
+    if (atomic_fetch_sub(&l->holders, 1) == 1)
+        free_lookout(l);
 }
 
 static void *stand_by(void *argument)
@@ -79,19 +102,23 @@ static void *stand_by(void *argument)
         }
         atomic_store(&l->seen, orders);
         chan__futex_wake(&l->seen, INT_MAX);
-        if (orders % 2 == 0 && load_acquire(&l->ends))
+        if (orders % 2 == 0 && load_acquire(&l->ends)) {
+            let_go(l);
             return NULL;
+        }
         while (load_seq_cst(&l->orders) == orders)
             (void)chan__futex_wait(&l->orders, orders, CHAN_FOREVER);
     }
 }
 
-static void free_lookout(struct lookout *l)
+static int open_control(struct lookout *l)
 {
-    if (l->control >= 0)
-        close(l->control);
-    free(l->fds);
-    free(l);
+    int result = chan__level_open(&l->control);
+    if (result)
+        return result;
+    chan__level_lower(&l->control);
+    l->fds = malloc(sizeof *l->fds);
+    return l->fds ? 0 : -ENOMEM;
 }
 
 static int start_lookout(struct waitset *w, bool polls, struct lookout **out)
@@ -100,10 +127,9 @@ static int start_lookout(struct waitset *w, bool polls, struct lookout **out)
     if (!l)
         return -ENOMEM;
     l->set = w;
-    l->control = polls ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-    int result = polls && l->control < 0 ? -errno : 0;
-    if (polls && !result && !(l->fds = malloc(sizeof *l->fds)))
-        result = -ENOMEM;
+    l->control.fd = -1;
+    l->holders = 2;
+    int result = polls ? open_control(l) : 0;
     if (!result)
         result = chan__thread_start(&l->thread, "shmchan-lookout", stand_by, l);
     if (result)
@@ -115,27 +141,63 @@ static int start_lookout(struct waitset *w, bool polls, struct lookout **out)
 
 static void order(struct lookout *l)
 {
-    uint64_t one = 1;
     atomic_fetch_add(&l->orders, 1);
     chan__futex_wake(&l->orders, 1);
     if (l->fds && load_seq_cst(&l->orders) % 2 == 0)
-        (void)!write(l->control, &one, sizeof one); /* fails only if it is readable as it is */
+        chan__level_raise(&l->control);
+}
+
+/* It sleeps, and the program has closed what would wake it. Awake, it comes by itself. */
+static bool is_out_of_reach(const struct lookout *l)
+{
+    return l->fds && !chan__level_is_ours(&l->control) && !load_seq_cst(&l->is_awake);
 }
 
 /* It has its orders, and sleeps on nothing of ours any more: a wake-up that it took would be lost to the others.
- * A word's sleeper without futex_waitv hears nothing but that word: everybody on it is woken, and looks again. */
-static void recall(struct lookout *l)
+ * A word's sleeper without futex_waitv hears nothing but that word: everybody on it is woken, and looks again.
+ * False: it cannot be reached. */
+static bool recall(struct lookout *l)
 {
     uint32_t orders = load_seq_cst(&l->orders) + 1, seen;
-    uint64_t count;
     order(l);
     while ((seen = load_seq_cst(&l->seen)) != orders) {
+        if (is_out_of_reach(l))
+            return false;
         if (!l->fds && l->set->has_no_waitv)
             chan__futex_wake(l->keys[0].word, INT_MAX);
         (void)chan__futex_wait(&l->seen, seen, chan_now() + RECALL_AGAIN_NS);
     }
     if (l->fds)
-        (void)!read(l->control, &count, sizeof count);
+        chan__level_lower(&l->control);
+    return true;
+}
+
+static void tell_to_end(struct lookout *l)
+{
+    store_release(&l->ends, true);
+    atomic_fetch_add(&l->orders, 2);
+    chan__futex_wake(&l->orders, 1);
+}
+
+static void end(struct lookout *l, bool forked)
+{
+    if (forked) {
+        free_lookout(l);
+        return;
+    }
+    tell_to_end(l);
+    pthread_join(l->thread, NULL);
+    let_go(l);
+}
+
+/* It does not come back before one of its descriptors is ready, finds that it has been recalled, leaves the set alone,
+ * and ends. */
+static void forsake(struct lookout *l)
+{
+    l->control.fd = -1; /* the next one may get that number */
+    pthread_detach(l->thread);
+    tell_to_end(l);
+    let_go(l);
 }
 
 /* Lookouts for `count` words, each taking `each`. */
@@ -155,28 +217,41 @@ static int send_out_for_words(struct waitset *w, const struct futex_key *keys, u
 
 static int send_out_for_fds(struct waitset *w, const struct pollfd *fds, uint32_t count)
 {
+    if (w->polling && !chan__level_is_ours(&w->polling->control)) {
+        end(w->polling, false);
+        w->polling = NULL;
+    }
     int result = w->polling ? 0 : start_lookout(w, true, &w->polling);
     struct pollfd *copy = result ? NULL : realloc(w->polling->fds, (count + 1) * sizeof *copy);
     if (!copy)
         return result ? result : -ENOMEM;
     memcpy(copy, fds, count * sizeof *copy);
+    copy[count] = (struct pollfd){.fd = w->polling->control.fd, .events = POLLIN};
     w->polling->fds = copy;
     w->polling->count = count;
+    atomic_store(&w->polling->is_awake, false);
     order(w->polling);
     return 0;
 }
 
-static void recall_if_out(struct lookout *l)
+static bool is_out(const struct lookout *l)
 {
-    if (l && load_seq_cst(&l->orders) % 2)
-        recall(l);
+    return load_seq_cst(&l->orders) % 2;
 }
 
-static void recall_all(struct waitset *w)
+/* Returns what kept descriptors from being slept on, or 0. */
+static int recall_all(struct waitset *w)
 {
     for (struct lookout *l = w->words; l; l = l->next)
-        recall_if_out(l);
-    recall_if_out(w->polling);
+        if (is_out(l))
+            (void)recall(l);
+    if (!w->polling || !is_out(w->polling))
+        return 0;
+    if (recall(w->polling))
+        return w->polling->failure;
+    forsake(w->polling);
+    w->polling = NULL;
+    return 0;
 }
 
 /* As many words as the call takes, beside the bell; the others have lookouts. */
@@ -201,8 +276,8 @@ static int sleep_with_lookouts(struct waitset *w, uint32_t bell, const struct fu
         result = send_out_for_fds(w, fds, fd_count);
     if (!result)
         result = sleep_here(w, bell, keys, here, deadline_ns);
-    recall_all(w);
-    return result;
+    int failure = recall_all(w);
+    return result ? result : failure;
 }
 
 int chan__waitset_sleep(struct waitset *w, uint32_t bell, const struct futex_key *keys, uint32_t count,
@@ -213,17 +288,6 @@ int chan__waitset_sleep(struct waitset *w, uint32_t bell, const struct futex_key
         return result;
     w->has_no_waitv = true;
     return sleep_with_lookouts(w, bell, keys, count, fds, fd_count, deadline_ns);
-}
-
-static void end(struct lookout *l, bool forked)
-{
-    if (!forked) {
-        store_release(&l->ends, true);
-        atomic_fetch_add(&l->orders, 2);
-        chan__futex_wake(&l->orders, 1);
-        pthread_join(l->thread, NULL);
-    }
-    free_lookout(l);
 }
 
 void chan__waitset_close(struct waitset *w, bool forked)

@@ -31,8 +31,8 @@ void chan__waitset_ring(struct waitset *w);
 
 /* Sleep until one of the words has another value than its key's (who wakes its sleepers has changed it before), a
  * descriptor is ready, the bell has been rung since it was `bell`, or the deadline passes. It may end sooner. 0: look
- * again; -ETIMEDOUT; -EINTR; -ENOMEM -EMFILE: a lookout could not be started. No lookout sleeps any more when it
- * returns. */
+ * again; -ETIMEDOUT; -EINTR; -ENOMEM -EMFILE: a lookout could not be started; -EINVAL: more descriptors than poll(2)
+ * takes. No lookout sleeps on a word any more when it returns. */
 int chan__waitset_sleep(struct waitset *w, uint32_t bell, const struct futex_key *keys, uint32_t count,
                         const struct pollfd *fds, uint32_t fd_count, int64_t deadline_ns);
 

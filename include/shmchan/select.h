@@ -76,6 +76,8 @@ struct chan_selected {
  *   -ENODATA    there is no operation left to wait for: all are removed or disabled
  *   -ECANCELED  chan_select_cancel()    -EINTR  a signal handler ran, and one of the handles is
  *   -ECHILD                             CHAN_INTERRUPTIBLE
+ *   -EINVAL     NULL; or there are more descriptors than poll(2) takes: RLIMIT_NOFILE
+ *   -EMFILE -ENFILE -ENOMEM  what waits for descriptors, or for more channels than one system call takes, cannot be had
  * A large message that waits for payload memory may be passed over by the try form. Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_select(struct chan_select *sel, struct chan_selected *out);
 CHAN_API CHAN_MUST_USE int chan_try_select(struct chan_select *sel, struct chan_selected *out);
