@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Of Linux 6.7, for headers that are older. */
 #define OP_FUTEX_WAIT 51
@@ -26,7 +27,8 @@ struct chan_uring {
     struct chan_receiver *rx; /* or NULL, and the other is set */
     struct chan_sender *tx;
     uint64_t user_data;
-    bool armed; /* an entry of ours is prepared, or its completion not handed to us yet */
+    pid_t owner; /* a child shares the ring, and would act on its parent's waits */
+    bool armed;  /* an entry of ours is prepared, or its completion not handed to us yet */
     bool cancelled;
     int64_t until_ns;               /* when the sleep ends by itself */
     struct __kernel_timespec until; /* the same; read by the kernel at submission */
@@ -52,7 +54,7 @@ static int create(struct io_uring *ring, struct chan_receiver *rx, struct chan_s
     struct chan_uring *u = calloc(1, sizeof *u);
     if (!u)
         return -ENOMEM;
-    *u = (struct chan_uring){.ring = ring, .rx = rx, .tx = tx, .user_data = user_data};
+    *u = (struct chan_uring){.ring = ring, .rx = rx, .tx = tx, .user_data = user_data, .owner = getpid()};
     result = rx ? chan_waiter_of_receiver(rx, &u->waiter) : chan_waiter_of_sender(tx, &u->waiter);
     if (result)
         free(u);
@@ -71,6 +73,14 @@ int chan_uring_of_sender(struct io_uring *ring, struct chan_sender *tx, uint64_t
                          struct chan_uring **out)
 {
     return create(ring, NULL, tx, user_data, out);
+}
+
+/* 0, -EINVAL or -ECHILD. */
+static int check_owner(const struct chan_uring *u)
+{
+    if (!u)
+        return -EINVAL;
+    return u->owner == getpid() ? 0 : -ECHILD;
 }
 
 /* Linked entries have to be submitted together. */
@@ -125,11 +135,10 @@ static int go_to_sleep(struct chan_uring *u, const struct chan_sleep *sleep)
 int chan_uring_arm(struct chan_uring *u)
 {
     struct chan_sleep sleep;
-    if (!u)
-        return -EINVAL;
-    if (u->armed)
-        return 0;
-    int result = make_room(u->ring);
+    int result = check_owner(u);
+    if (result || u->armed)
+        return result;
+    result = make_room(u->ring);
     if (!result)
         result = chan_waiter_try(u->waiter, NULL, NULL, &sleep);
     if (result == -EAGAIN)
@@ -152,7 +161,10 @@ static bool has_ended_by_itself(const struct chan_uring *u, int result)
 
 int chan_uring_complete(struct chan_uring *u, const struct io_uring_cqe *cqe)
 {
-    if (!u || !cqe || !u->armed)
+    int result = check_owner(u);
+    if (result)
+        return result;
+    if (!cqe || !u->armed)
         return -EINVAL;
     u->armed = false;
     if (!u->cancelled && has_ended_by_itself(u, cqe->res))
@@ -164,11 +176,12 @@ int chan_uring_complete(struct chan_uring *u, const struct io_uring_cqe *cqe)
 int chan_uring_try(struct chan_uring *u, int (*attempt)(void *), void *argument)
 {
     struct chan_sleep sleep;
-    if (!u)
-        return -EINVAL;
+    int result = u && !u->armed ? 0 : check_owner(u); /* the waiter knows it without a system call */
+    if (result)
+        return result;
     if (u->armed) /* since it found nothing: what has come meanwhile, its completion tells */
         return attempt ? attempt(argument) : -EAGAIN;
-    int result = chan_waiter_try(u->waiter, attempt, argument, &sleep);
+    result = chan_waiter_try(u->waiter, attempt, argument, &sleep);
     return result == -EAGAIN ? go_to_sleep(u, &sleep) : result;
 }
 
@@ -220,11 +233,10 @@ int chan_uring_send(struct chan_uring *u, const void *data, size_t size)
 
 int chan_uring_cancel(struct chan_uring *u)
 {
-    if (!u)
-        return -EINVAL;
-    if (!u->armed)
-        return 0;
-    int result = io_uring_submit(u->ring); /* what is not with the kernel yet cannot be cancelled there */
+    int result = check_owner(u);
+    if (result || !u->armed)
+        return result;
+    result = io_uring_submit(u->ring); /* what is not with the kernel yet cannot be cancelled there */
     if (result < 0)
         return result;
     struct io_uring_sync_cancel_reg request = {

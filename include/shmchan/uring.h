@@ -21,7 +21,8 @@
  *
  * An object belongs to the thread that has the ring and the endpoint; both outlive it. Of those that wait on
  * one ring for endpoints, and the program's own requests, each has a `user_data` that no other has, and none
- * has LIBURING_UDATA_TIMEOUT. After fork() the child's use of it is -ECHILD. A process killed with it armed
+ * has LIBURING_UDATA_TIMEOUT. After fork() the child's use of it is -ECHILD, and leaves the ring alone, which
+ * is its parent's, too; there chan_uring_close() does no more than free it. A process killed with it armed
  * leaves nothing behind; what woke it, others hear of. */
 #ifndef SHMCHAN_URING_H
 #define SHMCHAN_URING_H

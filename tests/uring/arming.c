@@ -500,6 +500,44 @@ static void test_a_child_is_refused_what_it_inherited(void)
     scene_close(s);
 }
 
+static int count_attempts(void *count)
+{
+    ++*(int *)count;
+    return -EAGAIN;
+}
+
+static int64_t use_what_was_armed(void *argument)
+{
+    struct scene *s = argument;
+    struct io_uring_cqe cqe = {.user_data = 1};
+    int attempts = 0;
+    expect_result(chan_uring_cancel(s->u), -ECHILD);
+    expect_result(chan_uring_arm(s->u), -ECHILD);
+    expect_result(chan_uring_try(s->u, count_attempts, &attempts), -ECHILD);
+    expect_number(attempts, 0);
+    expect_result(chan_uring_complete(s->u, &cqe), -ECHILD);
+    chan_uring_close(s->u);
+    return 0;
+}
+
+/* The ring is shared with the child: what it did there would be done to the parent's wait. */
+static void test_a_child_leaves_alone_what_its_parent_has_armed(void)
+{
+    struct scene *s = scene_open(1);
+    struct chan_sender *tx;
+    struct child child;
+    expect_result(chan_attach_sender(s->ch, 0, &tx), 0);
+    expect_result(chan_uring_arm(s->u), 0);
+    expect_number(io_uring_submit(&s->ring), 2);
+    child_spawn(&child, use_what_was_armed, s);
+    expect_number(child_finish(&child), 0);
+    put(tx, 7);
+    expect_result(loop_wait(&s->ring, s->u, SOON), 0);
+    expect_number(taken(s->u), 7);
+    chan_close_sender(tx);
+    scene_close(s);
+}
+
 static void test_a_kernel_that_does_not_let_the_ring_be_asked_is_told_of(void)
 {
     struct io_uring ring;
@@ -556,6 +594,7 @@ int main(int argc, char **argv)
         PLAIN(test_a_sender_waits_for_room, 20),
         PLAIN(test_a_large_message_waits_for_memory, 20),
         PLAIN(test_a_child_is_refused_what_it_inherited, 20),
+        PLAIN(test_a_child_leaves_alone_what_its_parent_has_armed, 20),
         PLAIN(test_a_kernel_that_does_not_let_the_ring_be_asked_is_told_of, 20),
         PLAIN(test_misuse_is_refused, 20),
     };
