@@ -177,6 +177,8 @@ static struct keeper *start(void)
  * name. */
 static bool poke(int last_watch)
 {
+    if (!chan__instance_is(inotify_fd))
+        return false;
     if (!inotify_rm_watch(inotify_fd, last_watch))
         return true;
     int watch = inotify_add_watch(inotify_fd, "/", IN_DELETE_SELF);
@@ -268,7 +270,7 @@ void chan__keeper_unwatch(struct chan *ch)
         if (idle && current) {
             stop(current, watch);
             current = NULL;
-        } else if (unused) {
+        } else if (unused && chan__instance_is(inotify_fd)) {
             (void)inotify_rm_watch(inotify_fd, watch);
         }
     }

@@ -2,7 +2,11 @@
 /* A process that closes the library's descriptors lives, and is not taken for dead; nor does it take others
  * for dead. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "descriptors.h"
@@ -17,6 +21,9 @@
 
 /* Nothing tells of the death of such a process; sleepers look by themselves. */
 #define NOTICED_MS 2000
+
+/* Long enough for a keeper to have read what it was woken by. */
+#define A_MOMENT_MS 60
 
 static void report(const char *what, int64_t since)
 {
@@ -122,6 +129,82 @@ static void test_what_a_process_attaches_to_after_closing_its_descriptors_is_loo
     pair_close(flavour, &pair);
 }
 
+/* An inotify instance of the program's, and what it watches. */
+static int of_the_program, watched;
+
+static int keepers_descriptor(void)
+{
+    char path[40], target[64];
+    for (int fd = 3; fd < 100; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = '\0';
+        if (!strcmp(target, "anon_inode:inotify"))
+            return fd;
+    }
+    expect_never("no inotify instance");
+}
+
+/* The program closes all descriptors, and watches a file of its own under the keeper's number. */
+static int64_t take_the_keepers_number(struct party *me, int64_t a, int64_t b)
+{
+    char path[40];
+    int number = keepers_descriptor();
+    (void)close_descriptors(me, a, b);
+    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    expect(fd >= 0);
+    of_the_program = fd == number ? fd : fcntl(fd, F_DUPFD_CLOEXEC, number);
+    expect_number(of_the_program, number);
+    watched = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    expect(watched >= 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", watched);
+    expect(inotify_add_watch(of_the_program, path, IN_MODIFY) >= 0);
+    return 0;
+}
+
+static int64_t cause_the_programs_event(struct party *me, int64_t a, int64_t b)
+{
+    (void)me, (void)a, (void)b;
+    expect(write(watched, "x", 1) == 1);
+    return 0;
+}
+
+static int64_t read_the_programs_event(struct party *me, int64_t a, int64_t b)
+{
+    struct inotify_event event;
+    (void)me, (void)a, (void)b;
+    return read(of_the_program, &event, sizeof event) == sizeof event ? event.mask : 0;
+}
+
+/* The death wakes the keeper, which would read what has its descriptor's number now; with the last endpoint its watch
+ * would be removed there. */
+static void expect_instance_is_left_alone(const struct flavour *flavour, bool keeper_is_woken)
+{
+    struct pair pair = pair_open(flavour, 2);
+    expect_result(ask(pair.rx, take_the_keepers_number), 0);
+    expect_result(ask(pair.rx, cause_the_programs_event), 0);
+    if (keeper_is_woken)
+        actor_kill(pair.tx);
+    process_sleep_ms(A_MOMENT_MS);
+    expect_number(ask(pair.rx, read_the_programs_event), IN_MODIFY);
+    expect_result(ask(pair.rx, close_receiver), 0);
+    expect_result(ask(pair.rx, cause_the_programs_event), 0);
+    expect_number(ask(pair.rx, read_the_programs_event), IN_MODIFY);
+    if (!keeper_is_woken)
+        actor_kill(pair.tx);
+    actor_bury(pair.rx);
+    actor_bury(pair.tx);
+    pair.rx = NULL;
+    pair.tx = NULL;
+    pair_close(flavour, &pair);
+}
+
+static void test_an_inotify_instance_of_the_program_is_left_alone(const struct flavour *flavour)
+{
+    expect_instance_is_left_alone(flavour, true);
+    expect_instance_is_left_alone(flavour, false);
+}
+
 int main(int argc, char **argv)
 {
     enum { PLAIN_CHANNEL = FOR_MANY | FOR_EPHEMERAL | FOR_NAMED | FOR_INLINE };
@@ -132,6 +215,7 @@ int main(int argc, char **argv)
         CASE(test_a_process_whose_descriptors_became_other_files_takes_nobody_for_dead,
              PLAIN_CHANNEL | WITHOUT_KEEPER_TOO, 0),
         CASE(test_what_a_process_attaches_to_after_closing_its_descriptors_is_looked_after, PLAIN_CHANNEL, 0),
+        CASE(test_an_inotify_instance_of_the_program_is_left_alone, PLAIN_CHANNEL, 0),
     };
     return suite_run("closed", cases, sizeof cases / sizeof *cases, argc, argv);
 }
