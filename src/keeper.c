@@ -90,12 +90,14 @@ static bool is_among(int watch, const int *watches, size_t count)
 }
 
 /* The kernel takes the watch away when the object's name goes, if nobody opened it by that name: renew it.
- * A watch that is still there is only found again. */
-static void attend(struct chan *ch, bool first)
+ * A watch that is still there is only found again. True: it has another number now. */
+static bool attend(struct chan *ch, bool first)
 {
+    int last_watch = ch->watch;
     if (first)
         ch->watch = add_watch(ch);
     look_after(ch, first);
+    return ch->watch != last_watch;
 }
 
 /* What the thread remembers of the last events. */
@@ -142,11 +144,13 @@ static void *keep(void *arg)
     struct attention attention = {.looks = 0};
     sem_post(&keeper->running);
     while (wait_for_notice(keeper, &attention)) {
+        bool renumbered = false;
         pthread_mutex_lock(&lock);
         for (struct chan *ch = channels; ch; ch = ch->next)
             if (attention.all || is_among(ch->watch, attention.watches, attention.count))
-                attend(ch, attention.looks == LOOKS);
+                renumbered |= attend(ch, attention.looks == LOOKS);
         pthread_mutex_unlock(&lock);
+        attention.all |= renumbered; /* the looks that are left go by the old number */
     }
     if (!load_acquire(&keeper->stopping))
         forget_all();
