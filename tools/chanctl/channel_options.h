@@ -51,7 +51,7 @@ enum channel_option {
 
 /* For the help texts. */
 #define CHANNEL_OPTIONS_HELP                                                                                 \
-    "  --kind KIND           queue, broadcast, watch, oneshot, call, rendezvous (queue)\n"                   \
+    "  --kind KIND           queue, broadcast, watch, oneshot, call, rendezvous, growable (queue)\n"         \
     "  --overflow lag|block  broadcast: slow receivers miss messages, or senders wait for them (lag)\n"      \
     "  --messages N          capacity (64; watch 1; rendezvous 0)\n"                                         \
     "  --message-size BYTES  largest message (4K)\n"                                                         \

@@ -9,8 +9,9 @@
 #include "arguments.h"
 
 static const char *const names[] = {
-    [CHAN_QUEUE] = "queue",     [CHAN_BROADCAST] = "broadcast", [CHAN_WATCH] = "watch",
-    [CHAN_ONESHOT] = "oneshot", [CHAN_CALL] = "call",           [CHAN_GROWABLE] = "growable",
+    [CHAN_QUEUE] = "queue",       [CHAN_BROADCAST] = "broadcast", [CHAN_WATCH] = "watch",
+    [CHAN_ONESHOT] = "oneshot",   [CHAN_CALL] = "call",           [CHAN_RENDEZVOUS] = "rendezvous",
+    [CHAN_GROWABLE] = "growable",
 };
 #define KINDS (sizeof(names) / sizeof(names[0]))
 
