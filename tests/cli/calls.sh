@@ -31,6 +31,35 @@ start "$CHANCTL" serve deadly sh -c 'kill -KILL $PPID'
 disown "$pid" # bash would tell of its end, where the next command's errors are looked at
 expect_error 6 deadly chanctl call deadly hello --timeout 20
 
+check "a signal lets the server answer first; a second one ends it, and half an answer is none"
+chanctl create halves --kind call
+# shellcheck disable=SC2016 # the command's own argument
+start "$CHANCTL" serve halves sh -c 'printf half; : >"$0"; sleep 1; echo " and half"' "$WORK/begun"
+server=$pid
+start "$CHANCTL" call halves request --timeout 20 >"$WORK/answer"
+eventually test -e "$WORK/begun"
+kill "$server"
+expect_end 0 "$pid"
+same "$(<"$WORK/answer")" "half and half"
+expect_end 143 "$server"
+for output in 'printf half' 'exec >&-'; do
+    rm -f "$WORK/begun"
+    # shellcheck disable=SC2016 # the command's own process number
+    start "$CHANCTL" serve halves sh -c "$output"'; echo $$ >"$0"; exec sleep 300' "$WORK/begun" 2>"$WORK/told"
+    server=$pid
+    start "$CHANCTL" call halves request --timeout 20 >"$WORK/answer" 2>"$WORK/errors"
+    eventually test -s "$WORK/begun"
+    command=$(<"$WORK/begun")
+    kill "$server"
+    sleep 0.2
+    kill "$server"
+    expect_end 143 "$server"
+    grep -q '^chanctl: halves: a request is not answered: ' "$WORK/told"
+    expect_end 6 "$pid"
+    same "$(<"$WORK/answer")" ""
+    eventually test ! -e "/proc/$command"
+done
+
 check "a oneshot takes one message"
 chanctl create once --kind oneshot
 printf 'the value\n' | chanctl send once

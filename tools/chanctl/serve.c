@@ -2,6 +2,7 @@
 /* chanctl serve: answer each request with the output of a command that gets it on standard input. */
 #include <errno.h>
 #include <shmchan.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -59,35 +60,58 @@ static pid_t start_command(const struct serving *s, int input, int *output)
     return pid;
 }
 
-/* All that comes, up to one byte more than an answer can have. */
-static size_t read_answer(const struct serving *s, int output)
+/* All that comes, up to one byte more than an answer can have. A negative errno value: what came is not all of it. */
+static ssize_t read_answer(const struct serving *s, int output)
 {
     size_t size = 0;
-    ssize_t got;
 
-    while (size <= s->limit && ((got = read(output, s->answer + size, s->limit + 1 - size)) > 0 ||
-                                (got < 0 && errno == EINTR && interrupts() < 2)))
-        size += got > 0 ? (size_t)got : 0;
-    close(output);
-    return size;
+    while (size <= s->limit) {
+        ssize_t got = read(output, s->answer + size, s->limit + 1 - size);
+
+        if (got == 0)
+            break;
+        if (got > 0)
+            size += (size_t)got;
+        else if (errno != EINTR || interrupts() > 1)
+            return -errno;
+    }
+    return (ssize_t)size;
+}
+
+static int wait_for_end(pid_t pid, int *status)
+{
+    while (waitpid(pid, status, 0) < 0)
+        if (errno != EINTR || interrupts() > 1)
+            return -errno;
+    return 0;
 }
 
 /* Why a command has not answered; NULL: it has. */
 static const char *run_command(const struct serving *s, const struct chan_view *request, size_t *size)
 {
-    int input = request_file(request), output, status;
+    int input = request_file(request), output, status, error;
     pid_t pid = input < 0 ? -1 : start_command(s, input, &output);
+    ssize_t answered;
 
     if (input >= 0)
         close(input);
     if (pid < 0)
         return "the command could not be started";
-    *size = read_answer(s, output);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (*size > s->limit)
+    answered = read_answer(s, output);
+    close(output);
+    error = answered == -EINTR ? -EINTR : wait_for_end(pid, &status);
+    if (error == -EINTR) {
+        kill(pid, SIGTERM); /* it may go on for long, and nobody wants its answer any more */
+        return "a second signal stopped the command";
+    }
+    if (answered < 0 || error != 0)
+        return "the output or the end of the command could not be seen";
+    if ((size_t)answered > s->limit)
         return "the output is larger than an answer may be";
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? NULL : "the command failed";
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return "the command failed";
+    *size = (size_t)answered;
+    return NULL;
 }
 
 static int serve_one(const struct serving *s, struct chan_view *request)
