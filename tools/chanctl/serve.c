@@ -11,6 +11,7 @@
 
 #include "access.h"
 #include "exit_codes.h"
+#include "frame_writer.h"
 #include "interrupt.h"
 #include "report.h"
 
@@ -26,10 +27,11 @@ struct serving {
 /* The request as a file, so that the command may read it or not, in its own time. */
 static int request_file(const struct chan_view *request)
 {
+    struct iovec piece = {.iov_base = (void *)request->data, .iov_len = request->size};
     int fd = memfd_create("request", MFD_CLOEXEC);
+    uint64_t written = 0;
 
-    if (fd >= 0 &&
-        (write(fd, request->data, request->size) != (ssize_t)request->size || lseek(fd, 0, SEEK_SET) != 0)) {
+    if (fd >= 0 && (write_fully(fd, &piece, 1, &written) != 0 || lseek(fd, 0, SEEK_SET) != 0)) {
         close(fd);
         fd = -1;
     }
