@@ -60,6 +60,27 @@ for output in 'printf half' 'exec >&-'; do
     eventually test ! -e "/proc/$command"
 done
 
+check "what is no channel for calls is refused untouched, and so is one for calls that is used as a queue"
+mkfifo "$WORK/fifo"
+exec 3<>"$WORK/fifo"
+chanctl create jobs --ephemeral
+start "$CHANCTL" send jobs <"$WORK/fifo"
+sender=$pid
+echo kept >&3
+eventually has jobs '["queue"]["queued"]' 1
+expect_error 10 jobs chanctl serve jobs cat
+expect_error 10 jobs chanctl call jobs hello --timeout 20
+same "$(field jobs '["state"]')" open
+echo more >&3
+same "$(chanctl recv jobs --count 2 --timeout 20)" $'kept\nmore'
+exec 3>&-
+expect_end 0 "$sender"
+chanctl create served --kind call --ephemeral
+expect_error 10 served chanctl send served <<<hello
+expect_error 10 served chanctl recv served --no-wait
+same "$(field served '["state"]')" open
+same "$(field served '["totals"]["sent"]')" 0
+
 check "a oneshot takes one message"
 chanctl create once --kind oneshot
 printf 'the value\n' | chanctl send once

@@ -87,6 +87,10 @@ static int run(int argc, char **argv)
     if (error != 0)
         return fail(c.name, error);
     chan_options_of(ch, &options);
+    if (options.kind != CHAN_CALL) {
+        chan_close(ch);
+        return fail_saying(c.name, CODE_OTHER, "it is not for calls; use 'chanctl send'");
+    }
     c.limit = options.message_size;
     error = chan_attach_sender(ch, CHAN_INTERRUPTIBLE, &c.tx);
     if (error == 0 && !c.request.iov_base) {

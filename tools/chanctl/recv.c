@@ -326,6 +326,10 @@ static int run(int argc, char **argv)
     if (code != CODE_OK)
         return code;
     chan_options_of(ch, &options);
+    if (options.kind == CHAN_CALL && !ack) { /* with --ack, requests are released: their callers are told */
+        chan_close(ch);
+        return fail_saying(r.name, CODE_OTHER, "it is for calls; use 'chanctl serve'");
+    }
     r.message_size = options.message_size;
     if (r.framing == FRAME_LENGTH && r.message_size > LENGTH_PREFIX_MOST)
         r.message_size = LENGTH_PREFIX_MOST;

@@ -161,6 +161,10 @@ static int run(int argc, char **argv)
     if (code != CODE_OK)
         return code;
     chan_options_of(ch, &options);
+    if (options.kind == CHAN_CALL) {
+        chan_close(ch);
+        return fail_saying(s.name, CODE_OTHER, "it is for calls; use 'chanctl call'");
+    }
     s.is_watch = options.kind == CHAN_WATCH;
     error = chan_attach_sender(ch, CHAN_INTERRUPTIBLE, &s.tx);
     if (error == 0)

@@ -177,11 +177,13 @@ static int run(int argc, char **argv)
     if (code != CODE_OK)
         return code;
     chan_options_of(ch, &options);
+    if (options.kind != CHAN_CALL) {
+        chan_close(ch);
+        return fail_saying(s.name, CODE_OTHER, "it is not for calls; use 'chanctl recv'");
+    }
     s.limit = options.message_size;
     s.answer = malloc(s.limit + 1);
     error = s.answer ? chan_attach_receiver(ch, CHAN_INTERRUPTIBLE, &s.rx) : -ENOMEM;
-    if (error == 0 && options.kind != CHAN_CALL)
-        error = -EOPNOTSUPP;
     code = error == 0 ? serve(&s) : fail(s.name, error);
     chan_close_receiver(s.rx);
     chan_close(ch);
