@@ -81,6 +81,28 @@ expect_error 10 served chanctl recv served --no-wait
 same "$(field served '["state"]')" open
 same "$(field served '["totals"]["sent"]')" 0
 
+check "call: a signal while it reads its request, an input and an output that fail"
+exec 3<>"$WORK/fifo"
+start "$CHANCTL" call halves <"$WORK/fifo" 2>"$WORK/told"
+eventually has halves '["senders"]' 1
+kill "$pid"
+expect_end 143 "$pid"
+exec 3>&-
+same "$(<"$WORK/told")" ""
+expect_error 10 halves chanctl call halves <"$WORK"
+grep -q 'cannot read standard input' "$WORK/errors"
+start "$CHANCTL" serve halves echo answer
+if [[ -w /dev/full ]]; then
+    expect_error 10 halves chanctl call halves request --timeout 20 >/dev/full
+    grep -q 'cannot write standard output' "$WORK/errors"
+fi
+exec 3<>"$WORK/fifo" 4>"$WORK/fifo"
+exec 3>&- # nobody can read what is written to 4
+expect 141 bash -c "trap '' PIPE; exec '$CHANCTL' call halves request --timeout 20" >&4
+exec 4>&-
+kill "$pid"
+expect_end 143 "$pid"
+
 check "a oneshot takes one message"
 chanctl create once --kind oneshot
 printf 'the value\n' | chanctl send once

@@ -22,41 +22,48 @@ struct calling {
     int64_t timeout_ns;
 };
 
-/* All of standard input. */
+/* All of standard input. CODE_OK, or the code of what has been reported. */
 static int read_request(struct calling *c)
 {
-    while (!c->reader.finished) {
+    int error = frame_reader_init(&c->reader, STDIN_FILENO, FRAME_WHOLE, c->limit);
+
+    while (error == 0) {
         ssize_t cut = frame_reader_cut(&c->reader, &c->request, 1);
+
         if (cut == 1)
-            return 0;
-        int error = cut < 0 ? (int)cut : frame_reader_fill(&c->reader);
-        if (error != 0)
-            return error;
+            return CODE_OK;
+        error = cut < 0 ? (int)cut : frame_reader_fill(&c->reader);
     }
-    return 0; /* no input: an empty request */
+    if (error == -EINTR)
+        return interrupt_code();
+    if (error == -EMSGSIZE || error == -ENOMEM)
+        return fail(c->name, error);
+    return fail_saying(c->name, CODE_OTHER, "cannot read standard input: %s; see where it comes from",
+                       strerror(-error));
 }
 
+/* CODE_OK, or the code of what has been reported. */
 static int call(struct calling *c)
 {
     char *answer = malloc(c->limit + 1);
     uint64_t written = 0;
     size_t size;
-    int error = answer ? 0 : -ENOMEM;
+    int error = -ENOMEM, code;
 
-    if (error == 0)
+    if (answer)
         error = chan_call_timeout(c->tx, c->request.iov_base, c->request.iov_len, answer, c->limit, &size,
                                   c->timeout_ns);
-    if (error == -EPIPE) {
-        free(answer);
-        return fail_saying(c->name, CODE_CLOSED,
-                           "there is no answer: the server ended, or none is left; see 'chanctl stat'");
-    }
-    if (error == 0)
+    if (error == 0) {
         error = write_fully(STDOUT_FILENO, &(struct iovec){answer, size}, 1, &written);
+        code = error == 0 ? CODE_OK : fail_to_write(c->name, error);
+    } else if (error == -EPIPE) {
+        code = fail_saying(c->name, CODE_CLOSED,
+                           "there is no answer: the server ended, or none is left; see 'chanctl stat'");
+    } else {
+        code = error == -EINTR ? interrupt_code() : fail(c->name, error);
+    }
     free(answer);
-    if (error == -EINTR)
-        return interrupt_code();
-    return error == 0 ? CODE_OK : fail(c->name, error);
+    return code;
 }
 
 static int run(int argc, char **argv)
@@ -93,12 +100,11 @@ static int run(int argc, char **argv)
     }
     c.limit = options.message_size;
     error = chan_attach_sender(ch, CHAN_INTERRUPTIBLE, &c.tx);
-    if (error == 0 && !c.request.iov_base) {
-        error = frame_reader_init(&c.reader, STDIN_FILENO, FRAME_WHOLE, c.limit);
-        if (error == 0)
-            error = read_request(&c);
-    }
-    code = error == 0 ? call(&c) : fail(c.name, error);
+    code = error == 0 ? CODE_OK : fail(c.name, error);
+    if (code == CODE_OK && !c.request.iov_base)
+        code = read_request(&c);
+    if (code == CODE_OK)
+        code = call(&c);
     frame_reader_free(&c.reader);
     chan_close_sender(c.tx);
     chan_close(ch);

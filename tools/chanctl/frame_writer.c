@@ -5,8 +5,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
+#include <string.h>
 
+#include "exit_codes.h"
 #include "interrupt.h"
+#include "report.h"
 
 size_t frame_head(enum framing framing)
 {
@@ -68,4 +72,14 @@ int write_fully(int fd, struct iovec *pieces, size_t count, uint64_t *written)
             return -errno;
     }
     return 0;
+}
+
+int fail_to_write(const char *name, int error)
+{
+    if (error == -EINTR)
+        return interrupt_code();
+    if (error == -EPIPE)
+        return CODE_SIGNAL + SIGPIPE;
+    return fail_saying(name, CODE_OTHER, "cannot write standard output: %s; send it where there is room",
+                       strerror(-error));
 }

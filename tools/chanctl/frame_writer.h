@@ -21,4 +21,8 @@ void frame_put_tail(enum framing framing, char *tail);
  * written; returns 0 or a negative errno value. Changes the iovecs. */
 int write_fully(int fd, struct iovec *pieces, size_t count, uint64_t *written);
 
+/* Report that this error of write_fully() has stopped what was written to standard output for the channel `name`.
+ * Returns the exit code. */
+int fail_to_write(const char *name, int error);
+
 #endif

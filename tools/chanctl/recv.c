@@ -36,25 +36,20 @@ struct receiving {
     size_t slots;
 };
 
-static int fail_to_write(const struct receiving *r, int error, uint64_t lost)
+static int lose(const struct receiving *r, int error, uint64_t lost)
 {
-    if (error == -EINTR) {
+    if (error == -EINTR)
         note(r->name,
              "stopped by a second signal, %" PRIu64
              " messages taken from the channel were not written; use --ack "
              "to keep such messages",
              lost);
-        return interrupt_code();
-    }
-    if (lost > 0)
+    else if (lost > 0)
         note(r->name,
              "%" PRIu64
              " messages taken from the channel could not be written; use --ack to keep such messages",
              lost);
-    if (error == -EPIPE)
-        return CODE_SIGNAL + SIGPIPE;
-    return fail_saying(r->name, CODE_OTHER, "cannot write standard output: %s; send it where there is room",
-                       strerror(-error));
+    return fail_to_write(r->name, error);
 }
 
 /* What ends a receive that brought nothing. */
@@ -167,7 +162,7 @@ static int pass_copies(struct receiving *r, int64_t deadline_ns, int *code)
     r->received += (uint64_t)taken;
     error = write_fully(STDOUT_FILENO, &output, 1, &written);
     if (error != 0)
-        *code = fail_to_write(r, error, unwritten(r, messages, (size_t)taken, written));
+        *code = lose(r, error, unwritten(r, messages, (size_t)taken, written));
     return 0;
 }
 
@@ -222,7 +217,7 @@ static int pass_views(struct receiving *r, int64_t deadline_ns, size_t holds, in
         chan_release(r->rx, &views[i]);
     r->received += count - kept;
     if (error != 0)
-        *code = error == -EINTR ? interrupt_code() : fail_to_write(r, error, 0);
+        *code = fail_to_write(r->name, error);
     return 0;
 }
 

@@ -39,17 +39,12 @@ static int write_value(const struct watching *w, const struct chan_view *view)
     return write_fully(STDOUT_FILENO, pieces, 3, &written);
 }
 
-static int fail_to_write(const struct watching *w, int error)
+static int fail_to_show(const struct watching *w, int error)
 {
-    if (error == -EINTR)
-        return interrupt_code();
-    if (error == -EPIPE)
-        return CODE_SIGNAL + SIGPIPE;
     if (error == -EMSGSIZE)
         return fail_saying(w->name, CODE_TOO_LARGE,
                            "the value is larger than its length prefix can tell; use --whole");
-    return fail_saying(w->name, CODE_OTHER, "cannot write standard output: %s; send it where there is room",
-                       strerror(-error));
+    return fail_to_write(w->name, error);
 }
 
 /* The current value first, then those that are new: the exit code. */
@@ -74,7 +69,7 @@ static int follow(const struct watching *w)
         error = write_value(w, &view);
         chan_release(w->rx, &view);
         if (error != 0)
-            return fail_to_write(w, error);
+            return fail_to_show(w, error);
         written++;
     }
     if (error == 0 || (error == -EPIPE && w->count == UINT64_MAX))
