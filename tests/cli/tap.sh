@@ -51,6 +51,34 @@ same "$(grep -c 'message' "$WORK/followed")" 3
 tail -n 1 "$WORK/followed" | grep -q 'the last' || fail "the last message is missing"
 same "$(field ch '["queue"]["queued"]')" 4
 
+check "it ends when all endpoints of an ephemeral channel were killed, and when a channel is removed that nobody uses"
+mkfifo "$WORK/fifo"
+exec 3<>"$WORK/fifo"
+chanctl create killed --ephemeral
+start "$CHANCTL" send killed <"$WORK/fifo"
+sender=$pid
+echo left >&3
+eventually has killed '["queue"]["queued"]' 1
+start "$CHANCTL" tap killed --follow >"$WORK/followed"
+tap=$pid
+start "$CHANCTL" recv other --create
+receiver=$pid
+eventually has other '["receivers"]' 1
+start "$CHANCTL" tap other --follow
+other=$pid
+sleep 1.2
+kill -0 "$tap" # a live sender: it goes on
+kill -KILL "$sender"
+expect_end 0 "$tap"
+grep -q left "$WORK/followed"
+exec 3>&-
+chanctl rm other
+sleep 1.2
+kill -0 "$other"
+kill "$receiver"
+expect_end 143 "$receiver"
+expect_end 0 "$other"
+
 check "what is received too fast to be seen is counted"
 chanctl create fast --messages 8
 echo first | chanctl send fast

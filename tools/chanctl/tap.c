@@ -17,11 +17,12 @@
 #include "text.h"
 
 #define POLL_NS 50000000 /* it is registered nowhere, so nobody could wake it */
+#define JUDGE_EVERY 20u  /* polls: that asks about the process of each endpoint */
 #define SHOWN_BYTES 256u
 
 struct tapping {
     const char *name;
-    struct chan *ch;
+    struct look look;
     struct json json;
     int as_json;
     int as_hex;
@@ -95,7 +96,7 @@ static int show_queued(struct tapping *t)
 
         if (interrupts() > 0)
             return -EINTR;
-        error = chan_peek(t->ch, &t->position, t->buffer, t->limit, &info);
+        error = chan_peek(t->look.ch, &t->position, t->buffer, t->limit, &info);
         if (error == -EAGAIN)
             return 0;
         if (error != 0)
@@ -117,18 +118,32 @@ static void count_unseen(struct tapping *t)
 {
     struct chan_stat stat = {.size = sizeof(stat)};
 
-    if (t->shown > 0 && chan_stat(t->ch, &stat) == 0 && stat.sent > t->position)
+    if (t->shown > 0 && chan_stat(t->look.ch, &stat) == 0 && stat.sent > t->position)
         print_skipped(t, stat.sent - t->position);
+}
+
+/* Whether no message can come any more. That killed processes have left a channel is acted upon by those who use it,
+ * and here only seen. */
+static int has_ended(struct tapping *t, uint64_t poll)
+{
+    const struct look *look = &t->look;
+
+    if (chan_is_closed(look->ch))
+        return 1;
+    if (poll % JUDGE_EVERY != 0 || look_again(&t->look) != 0)
+        return 0;
+    return look->state == STATE_STALE || (look->stat.unlinked && look->live == 0);
 }
 
 /* As show_queued(), again and again, until the channel has ended. */
 static int follow_queue(struct tapping *t)
 {
     static const struct timespec pause = {.tv_nsec = POLL_NS};
-    int ended = 0, result;
+    uint64_t poll = 0;
+    int ended, result;
 
     do {
-        ended = chan_is_closed(t->ch); /* asked before the last look, which therefore sees the last message */
+        ended = has_ended(t, poll++); /* asked before the last look, which therefore sees the last message */
         result = show_queued(t);
         if (fflush(stdout) != 0)
             return 1;
@@ -179,8 +194,9 @@ static int run(int argc, char **argv)
     t.buffer = malloc(t.limit + 1);
     if (!t.buffer)
         return fail(t.name, -ENOMEM);
-    result = chan_open(t.name, LOOK_FLAGS, &t.ch);
+    result = look_at(&t.look, t.name);
     if (result != 0) {
+        look_away(&t.look);
         free(t.buffer);
         return fail(t.name, result);
     }
@@ -190,7 +206,7 @@ static int run(int argc, char **argv)
     result = t.follow ? follow_queue(&t) : show_queued(&t);
     if (t.as_json && !t.follow)
         json_close(&t.json);
-    chan_close(t.ch);
+    look_away(&t.look);
     free(t.buffer);
     if (result == -EINTR || interrupts() > 0)
         return interrupt_code();
