@@ -39,6 +39,18 @@ chanctl create default -v >"$WORK/plan"
 adds_up "$WORK/plan" default
 grep -qF "$(field default '["shape"]["endpoints"]') x" "$WORK/plan"
 chanctl rm default
+for kind in queue broadcast watch oneshot call rendezvous growable; do
+    options=()
+    [[ $kind != growable ]] || options=(--messages 1K) # else it depends on what is free
+    chanctl create formula -v --kind "$kind" ${options[@]+"${options[@]}"} >"$WORK/plan"
+    adds_up "$WORK/plan" formula
+    ! grep -qE '[0-9]{16}' "$WORK/plan" || fail "a negative number for $kind: $(<"$WORK/plan")"
+    same "$(sed -n 's/ messages of at most.*//p' "$WORK/plan")" "$(field formula '["shape"]["messages"]')"
+    same "$(awk '/endpoint records/ { print $3 }' "$WORK/plan")" "$(field formula '["shape"]["endpoints"]')"
+    formula=$(sed -n 's/^blocks = .* = \(.*\);.*/\1/p' "$WORK/plan")
+    same "$kind $((${formula//x/*}))" "$kind $(awk '$1 == "blocks" && $3 == "x" { print $2 }' "$WORK/plan")"
+    chanctl rm formula
+done
 
 check "a waiting receiver: process, command, role, and for how long"
 start "$CHANCTL" recv ch
