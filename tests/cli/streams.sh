@@ -46,6 +46,7 @@ expect_error 6 durable chanctl send durable <"$WORK/in"
 same "$(chanctl recv durable)" last
 same "$(field durable '["state"]')" drained
 expect 0 chanctl recv durable
+expect 0 chanctl recv durable --timeout 0
 expect_error 6 durable chanctl recv durable --no-wait
 expect_error 6 durable chanctl recv durable -n 1
 
@@ -62,6 +63,16 @@ seq 3 >"$WORK/in"
 expect_error 5 full chanctl send full --timeout 0.2 <"$WORK/in"
 grep -q 'after 2 messages, 1 bytes were read and not sent' "$WORK/errors"
 same "$(chanctl recv full --timeout 0.2 -n 2 | tr '\n' ' ')" "1 2 "
+
+check "a time-out of 0 is one, too, after what there is has been taken"
+expect_error 5 full chanctl recv full --timeout 0
+expect_error 5 full chanctl recv full --timeout 0 --ack
+seq 3 >"$WORK/in"
+expect_error 5 full chanctl send full --timeout 0 <"$WORK/in"
+expect_error 5 full chanctl recv full --timeout 0 >"$WORK/out"
+same "$(tr '\n' ' ' <"$WORK/out")" "1 2 "
+expect 1 chanctl recv full --no-wait
+same "$(<"$WORK/errors")" ""
 
 check "a waiting sender goes on when there is room, and a waiting receiver when there is a message"
 seq 100 | chanctl send full &

@@ -30,9 +30,10 @@ struct receiving {
     uint64_t count;        /* of messages to receive at most */
     uint64_t received;     /* written, or taken and lost */
     uint64_t missed;       /* of a broadcast, and not told yet */
-    int64_t timeout_ns;    /* 0: do not wait; CHAN_FOREVER: none */
-    char *buffer;          /* slots: head, message, tail */
-    size_t room;           /* for a message in a slot */
+    int64_t timeout_ns;    /* CHAN_FOREVER: none */
+    int no_wait;
+    char *buffer; /* slots: head, message, tail */
+    size_t room;  /* for a message in a slot */
     size_t slots;
 };
 
@@ -55,7 +56,7 @@ static int lose(const struct receiving *r, int error, uint64_t lost)
 /* What ends a receive that brought nothing. */
 static int end_code(const struct receiving *r, int error)
 {
-    if (error == -EPIPE && r->received == 0 && r->timeout_ns == 0)
+    if (error == -EPIPE && r->received == 0 && r->no_wait)
         return fail_saying(r->name, CODE_CLOSED,
                            "nothing is queued, and the channel is closed; nothing will come");
     if (error == -EPIPE && r->count != UINT64_MAX)
@@ -135,8 +136,8 @@ static ssize_t take_copies(struct receiving *r, struct iovec *messages, size_t c
 
     for (size_t i = 0; i < count; i++)
         messages[i] = (struct iovec){.iov_base = r->buffer + i * stride + head, .iov_len = r->room};
-    return deadline_ns == 0 ? chan_try_recv_many(r->rx, messages, count)
-                            : chan_recv_many_until(r->rx, messages, count, deadline_ns);
+    return r->no_wait ? chan_try_recv_many(r->rx, messages, count)
+                      : chan_recv_many_until(r->rx, messages, count, deadline_ns);
 }
 
 /* Take a batch and write it: what is taken and cannot be written is lost. Returns 0 or a negative errno
@@ -173,8 +174,8 @@ static ssize_t take_views(struct receiving *r, struct chan_view *views, size_t m
     int error;
 
     while (taken < most) {
-        error = taken > 0 || deadline_ns == 0 ? chan_try_recv_view(r->rx, &views[taken])
-                                              : chan_recv_view_until(r->rx, &views[taken], deadline_ns);
+        error = taken > 0 || r->no_wait ? chan_try_recv_view(r->rx, &views[taken])
+                                        : chan_recv_view_until(r->rx, &views[taken], deadline_ns);
         if (error == -EOVERFLOW)
             r->missed += chan_receiver_lagged(r->rx);
         if (error != 0 && taken == 0)
@@ -235,7 +236,7 @@ static int receive_all(struct receiving *r, size_t holds)
     int code = CODE_OK;
 
     while (code == CODE_OK && r->received < r->count) {
-        int64_t deadline_ns = r->timeout_ns == 0 ? 0 : chan_deadline(r->timeout_ns);
+        int64_t deadline_ns = chan_deadline(r->timeout_ns);
         int error;
 
         if (interrupts() > 0)
@@ -301,10 +302,10 @@ static int run(int argc, char **argv)
     while ((option = next_option(&recv_command, argc, argv, ":l0n:t:h", long_options)) != -1) {
         if (take_framing_option(option, &r.framing) || take_access_option(&recv_command, option, &access))
             continue;
+        if (option == 't' || option == 'x')
+            r.no_wait = option == 'x'; /* the last one counts */
         if (option == 't')
             r.timeout_ns = seconds_argument(&recv_command, "--timeout", optarg);
-        else if (option == 'x')
-            r.timeout_ns = 0;
         else if (option == 'n')
             r.count = size_argument(&recv_command, "--count", optarg, UINT64_MAX);
         else if (option == 'a')
