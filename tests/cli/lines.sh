@@ -23,7 +23,7 @@ printf '0123456789\n0123456789' | chanctl send ch
 same "$(chanctl recv ch --no-wait | wc -c)" 22
 printf 'before\n0123456789X\nafter\n' >"$WORK/in"
 expect_error 8 ch chanctl send ch <"$WORK/in"
-grep -q 'message 2 is larger than 10 bytes' "$WORK/errors"
+grep -q 'message 2 is larger than 10 bytes, 18 bytes were read and not sent' "$WORK/errors"
 same "$(chanctl recv ch --no-wait)" before
 printf '0123456789X' >"$WORK/in"
 expect_error 8 ch chanctl send ch <"$WORK/in"
@@ -49,9 +49,30 @@ same "$(chanctl recv ch --count 1)" 3
 check "input that ends within a prefixed message is refused, and what came before is sent"
 printf '\0\0\0\2hi\0\0\0\5abc' >"$WORK/in"
 expect_error 10 ch chanctl send ch --length-prefix <"$WORK/in"
+grep -q 'ends within message 2, 7 bytes were read and not sent' "$WORK/errors"
 same "$(chanctl recv ch --no-wait)" hi
 printf '\0\0' >"$WORK/in"
 expect_error 10 ch chanctl send ch --length-prefix <"$WORK/in"
 printf '\0\0\0\13hello world' >"$WORK/in"
 expect_error 8 ch chanctl send ch --length-prefix <"$WORK/in"
 same "$(field ch '["queue"]["queued"]')" 0
+
+check "an input that breaks: what was read of it and not sent is told"
+expect_error 10 ch chanctl send ch <"$WORK"
+grep -q 'after 0 messages, 0 bytes were read and not sent' "$WORK/errors"
+# The other end of a socket that is closed with something in it to be read: ECONNRESET.
+"$PYTHON" -IS - "$CHANCTL" <<'EOF' 2>"$WORK/errors"
+import socket, subprocess, sys
+chanctl = sys.argv[1]
+here, there = socket.socketpair()
+there.send(b"unread")
+here.send(b"one\npart")
+sender = subprocess.Popen([chanctl, "send", "ch"], stdin=there)
+there.close()
+received = subprocess.run([chanctl, "recv", "ch", "-n", "1", "-t", "10"], capture_output=True).stdout
+assert received == b"one\n", received
+here.close()
+sys.exit(0 if sender.wait() == 10 else "send ended with %d" % sender.returncode)
+EOF
+grep -q '^chanctl: ch: cannot read .* after 1 messages, 4 bytes were read and not sent; ' "$WORK/errors" ||
+    fail "$(<"$WORK/errors")"

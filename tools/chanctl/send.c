@@ -29,16 +29,28 @@ struct sending {
     int is_watch;
 };
 
-/* What was read and will not be sent is lost to whoever wrote it: say how much. */
-static int lose(const struct sending *s, int code, const char *what, const char *advice)
+/* What was read and will not be sent is lost to whoever wrote it: each sentence says how much it is. */
+static uint64_t unsent(const struct sending *s)
 {
     uint64_t bytes = s->reader.end - s->reader.start;
 
     for (size_t i = s->done; i < s->cut; i++)
         bytes += s->frames[i].iov_len;
+    return bytes;
+}
+
+static int lose(const struct sending *s, int code, const char *what, const char *advice)
+{
     return fail_saying(s->name, code,
                        "%s after %" PRIu64 " messages, %" PRIu64 " bytes were read and not sent; %s", what,
-                       s->sent, bytes, advice);
+                       s->sent, unsent(s), advice);
+}
+
+static int lose_by(const struct sending *s, int error)
+{
+    const struct failure *failure = failure_of(error);
+
+    return lose(s, failure->code, failure->what, failure->advice);
 }
 
 static int interrupted(const struct sending *s)
@@ -53,14 +65,24 @@ static int refuse_frame(const struct sending *s, int error)
     uint64_t number = s->sent + 1;
 
     if (error == -EPROTO)
-        return fail_saying(
-            s->name, CODE_OTHER,
-            "the input ends within message %" PRIu64 ", which is not sent; is it --length-prefix?", number);
+        return fail_saying(s->name, CODE_OTHER,
+                           "the input ends within message %" PRIu64 ", %" PRIu64
+                           " bytes were read and not sent; is it --length-prefix?",
+                           number, unsent(s));
     return fail_saying(s->name, CODE_TOO_LARGE,
-                       "message %" PRIu64 " is larger than %" PRIu64
-                       " bytes and is not sent, nor what follows; "
-                       "create the channel with a larger --message-size",
-                       number, s->reader.limit);
+                       "message %" PRIu64 " is larger than %" PRIu64 " bytes, %" PRIu64
+                       " bytes were read and not sent; create the channel with a larger --message-size",
+                       number, s->reader.limit, unsent(s));
+}
+
+static int refuse_input(const struct sending *s, int error)
+{
+    char what[128];
+
+    if (error == -ENOMEM)
+        return lose_by(s, error);
+    snprintf(what, sizeof(what), "cannot read standard input (%s)", strerror(-error));
+    return lose(s, CODE_OTHER, what, "see where it comes from");
 }
 
 /* A watch takes one value after the other, with or without receivers. */
@@ -81,7 +103,6 @@ static int send_batch(struct sending *s)
     while (s->done < s->cut) {
         const struct iovec *rest = s->frames + s->done;
         size_t count = s->cut - s->done;
-        const struct failure *failure;
         ssize_t sent;
 
         if (interrupts() > 0)
@@ -91,8 +112,7 @@ static int send_batch(struct sending *s)
             s->done += (size_t)sent;
             s->sent += (uint64_t)sent;
         } else if (sent != -EINTR) {
-            failure = failure_of((int)sent);
-            return lose(s, failure->code, failure->what, failure->advice);
+            return lose_by(s, (int)sent);
         }
     }
     return CODE_OK;
@@ -118,11 +138,8 @@ static int send_all(struct sending *s)
         if (interrupts() > 0)
             return interrupted(s);
         error = frame_reader_fill(&s->reader);
-        if (error == -ENOMEM)
-            return fail(s->name, error);
         if (error != 0 && error != -EINTR)
-            return fail_saying(s->name, CODE_OTHER, "cannot read standard input: %s; see where it comes from",
-                               strerror(-error));
+            return refuse_input(s, error);
     }
     return CODE_OK;
 }
