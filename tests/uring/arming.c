@@ -113,7 +113,8 @@ static void test_what_is_there_completes_at_once(void)
     }
     expect_number(taken(s->u), 5);
     expect_number(taken(s->u), -EAGAIN);
-    expect(!loop_next(&s->ring, 50 * MS, &cqe));
+    while (loop_next(&s->ring, 50 * MS, &cqe)) /* it looks around, which is nothing to the user */
+        expect_result(chan_uring_complete(s->u, &cqe), -EAGAIN);
     chan_close_sender(tx);
     expect_result(loop_wait(&s->ring, s->u, SOON), 0);
     expect_number(taken(s->u), -EPIPE);
@@ -224,17 +225,25 @@ static void test_the_death_of_the_last_sender_completes_without_a_keeper(void)
     end_by_death(CHAN_NO_KEEPER);
 }
 
-static void test_an_idle_wait_comes_back_about_once_a_second_and_not_to_the_user(void)
+static int completions_within(struct scene *s, int64_t time_ns)
 {
-    struct scene *s = scene_open(4);
     struct io_uring_cqe cqe;
     int completions = 0;
-    expect_result(chan_uring_arm(s->u), 0);
-    for (int64_t end = chan_deadline(4000 * MS); chan_now() < end;)
+    for (int64_t end = chan_deadline(time_ns); chan_now() < end;)
         if (loop_next(&s->ring, end - chan_now(), &cqe)) {
             completions++;
             expect_result(chan_uring_complete(s->u, &cqe), -EAGAIN);
         }
+    return completions;
+}
+
+/* More often at first. */
+static void test_an_idle_wait_comes_back_about_once_a_second_and_not_to_the_user(void)
+{
+    struct scene *s = scene_open(4);
+    expect_result(chan_uring_arm(s->u), 0);
+    (void)completions_within(s, 1000 * MS);
+    int completions = completions_within(s, 4000 * MS);
     expect(completions >= 2 && completions <= 4);
     scene_close(s);
 }
