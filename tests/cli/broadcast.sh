@@ -13,6 +13,7 @@ chanctl create news --kind broadcast --messages 4
 same "$(field news '["kind"]')" broadcast
 same "$(field news '["shape"]["overflow"]')" lag
 expect 6 chanctl send news <<<'nobody hears this'
+grep -q "nobody receives .*chanctl recv" "$WORK/errors"
 same "$(field news '["totals"]["sent"]')" 0
 
 check "every receiver gets every message"

@@ -18,6 +18,7 @@
 
 struct sending {
     const char *name;
+    const struct chan *ch;
     struct chan_sender *tx;
     struct frame_reader reader;
     struct iovec frames[BATCH];
@@ -26,7 +27,7 @@ struct sending {
     uint64_t count; /* of messages to send at most */
     uint64_t sent;
     int64_t timeout_ns; /* CHAN_FOREVER: none */
-    int is_watch;
+    int is_watch, is_broadcast;
 };
 
 /* What was read and will not be sent is lost to whoever wrote it: each sentence says how much it is. */
@@ -46,10 +47,19 @@ static int lose(const struct sending *s, int code, const char *what, const char 
                        s->sent, unsent(s), advice);
 }
 
+static int is_shut_down(const struct chan *ch)
+{
+    struct chan_stat stat = {.size = sizeof(stat)};
+
+    return chan_stat(ch, &stat) == 0 && stat.shut_down;
+}
+
 static int lose_by(const struct sending *s, int error)
 {
     const struct failure *failure = failure_of(error);
 
+    if (error == -EPIPE && s->is_broadcast && !is_shut_down(s->ch))
+        return lose(s, failure->code, "nobody receives", "start 'chanctl recv' first");
     return lose(s, failure->code, failure->what, failure->advice);
 }
 
@@ -182,7 +192,9 @@ static int run(int argc, char **argv)
         chan_close(ch);
         return fail_saying(s.name, CODE_OTHER, "it is for calls; use 'chanctl call'");
     }
+    s.ch = ch;
     s.is_watch = options.kind == CHAN_WATCH;
+    s.is_broadcast = options.kind == CHAN_BROADCAST;
     error = chan_attach_sender(ch, CHAN_INTERRUPTIBLE, &s.tx);
     if (error == 0)
         error = frame_reader_init(&s.reader, STDIN_FILENO, framing, options.message_size);
