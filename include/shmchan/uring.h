@@ -13,8 +13,8 @@
  * That is multishot: the receive that finds nothing (-EAGAIN) has armed it again, and so has
  * chan_uring_complete() when it says -EAGAIN. The entries are prepared on the ring; the program's next
  * submission takes them along. Two entries for one sleep: a wait on a futex, and a time-out linked to it, by
- * which the waiter looks around by itself (about once a second; sooner only after it was woken for nothing,
- * or where there is no keeper). One completion for both.
+ * which the waiter looks around by itself (8 ms after it fell asleep, or was woken for nothing, then less and
+ * less often, in the end about once a second; where there is no keeper, every 20 ms). One completion for both.
  *
  * Nobody pays for it who sends: the other side makes the system call by which it wakes any sleeper, and none
  * unless one is armed.
