@@ -189,6 +189,7 @@ static void test_the_offer_of_a_killed_sender_is_never_received(const struct fla
     int64_t result = ask(pair.rx, recv_try);
     expect(result == -EAGAIN || (result == -EPIPE && own.lifetime == CHAN_EPHEMERAL));
     await(pair.ch, 0, 0);
+    expect_sound(pair.ch);
     expect_number(figures(pair.ch).units_used, 0);
     expect_number(figures(pair.ch).sent, 0);
     actor_bury(pair.tx);
