@@ -585,7 +585,7 @@ int main(int argc, char **argv)
              0),
         CASE(test_a_prepared_endpoint_goes_with_the_process_that_prepared_it, FOR_INLINE | FOR_MANY, 0),
         CASE(test_what_a_message_carried_is_released_when_its_lease_ends,
-             FOR_INLINE | FOR_MANY | FOR_NAMED | WITHOUT_KEEPER_TOO, 60),
+             FOR_INLINE | FOR_MANY | FOR_EPHEMERAL | FOR_NAMED | WITHOUT_KEEPER_TOO, 60),
         CASE(test_a_lease_ends_once_and_for_all, FOR_INLINE | FOR_MANY, 0),
         CASE(test_a_lease_that_nobody_saw_end_has_ended, FOR_INLINE | FOR_MANY, 0),
         CASE(test_a_place_taken_in_time_outlives_the_lease, FOR_INLINE | FOR_MANY | FOR_NAMED, 0),
