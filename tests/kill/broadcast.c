@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills, or stops, a process at every event of what it does in a broadcast, and lets the others work on: every message
+/* Kills a process after every event of what it does in a broadcast, or stops it before every access, and lets the others work on: every message
  * that was sent reaches the surviving receiver, once, whole and in order, and nobody is held up by the dead, nor, unless
  * senders wait for receivers, by the stopped.
  *
@@ -123,6 +123,8 @@ static void explore(struct trial *t, const struct scene *scene, const struct ope
     struct victim victim;
     open_trial(t, &victim, scene, operation);
     course_observe(course, t, &victim);
+    if (course->foreign_changes)
+        trial_fail(t, "the segment was changed by what is taken for no access");
     if (t->parts[0].journal->result)
         trial_fail(t, "the operation failed: %s", chan_error_name(t->parts[0].journal->result));
     trial_kill(t, &victim);
@@ -179,11 +181,12 @@ static void stop_at(struct trial *t, const struct scene *scene, const struct ope
     close_trial(t, &victim);
 }
 
-static uint64_t next_step(const struct plan *plan, const struct course *course, uint64_t step, bool stop)
+static uint64_t next_step(const struct plan *plan, const struct course *course, uint64_t step,
+                          enum places places)
 {
     if (plan->step)
         return step < plan->step ? plan->step : UINT64_MAX;
-    return plan->all ? step + 1 : course_next(course, step, stop);
+    return plan->all ? step + 1 : course_next(course, step, places);
 }
 
 static void run_case(struct trial *t, const struct scene *scene, const struct operation *operation,
@@ -199,12 +202,12 @@ static void run_case(struct trial *t, const struct scene *scene, const struct op
     t->tally.cases++;
     t->tally.instructions += course->steps;
     for (uint64_t step = 0; plan->kills && step < course->steps && t->tally.failures < limit;
-         step = next_step(plan, course, step, false))
+         step = next_step(plan, course, step, PLACES_OF_KILLS))
         for (int order = 0; order < ORDERS; order++)
             if (plan_takes(plan, &t->tally, t->where))
                 kill_at(t, scene, operation, course, step, (enum order)order);
     for (uint64_t step = 0; plan->stops && !scene->alone && step < course->steps && t->tally.failures < limit;
-         step = next_step(plan, course, step, true))
+         step = next_step(plan, course, step, PLACES_OF_STOPS))
         if (plan_takes(plan, &t->tally, t->where))
             stop_at(t, scene, operation, course, step);
     if (plan->verbose)

@@ -2,7 +2,7 @@
 /* Kills, or stops, a caller or a server at every change it makes in one operation; then each call of the others must
  * have had just one end, nothing may be left of the dead one's, and all places for answers must work.
  *
- *   calls [--all]      at every instruction, not only around the changes */
+ *   calls [--all]      at every instruction, not only before each access to what is shared */
 #include "calling.h"
 #include "course.h"
 
@@ -141,7 +141,8 @@ static void run_case(struct stage *s, struct course *course, const struct call_a
     trial_kill(t, &s->victim);
     settle(s, true);
     tear_down(s);
-    for (uint64_t step = 0; step < course->steps; step = all ? step + 1 : course_next(course, step, true)) {
+    for (uint64_t step = 0; step < course->steps;
+         step = all ? step + 1 : course_next(course, step, PLACES_OF_STOPS)) {
         for (int order = 0; order < (strcmp(act->name, "reply") ? 1 : ORDERS); order++)
             kill_at(s, course, act, options, step, (enum order)order);
         stop_at(s, course, act, options, step);

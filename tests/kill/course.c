@@ -2,6 +2,8 @@
 /* Observing an operation, and getting another victim to any place of it without stepping all the way. */
 #include "course.h"
 
+#include "access.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,14 +26,17 @@ void course_observe(struct course *c, struct trial *t, struct victim *victim)
     if (t->ch)
         image_take(&image, t->ch);
     c->event_count = 0;
+    c->foreign_changes = 0;
     bool running = victim->state == VICTIM_RUNNING;
     while (running && c->event_count < EVENTS_MAX && victim->steps < STEPS_MAX) {
         c->addresses[victim->steps] = victim_address(victim);
+        bool access = c->accesses[victim->steps] = access_is_next(victim);
         running = victim_step(victim);
         struct event event = {.step = victim->steps, .name = "system call"};
         bool changed = t->ch && image_changed(&image, event.name, sizeof event.name);
         if (changed || victim->in_system_call)
             c->events[c->event_count++] = event;
+        c->foreign_changes += changed && !access;
     }
     c->steps = victim->steps;
     image_drop(&image);
@@ -41,23 +46,37 @@ void course_observe(struct course *c, struct trial *t, struct victim *victim)
 
 void course_run_to(const struct course *c, struct trial *t, struct victim *victim, uint64_t step)
 {
-    uint64_t times = 1;
-    for (uint64_t before = 0; before < step; before++)
-        times += c->addresses[before] == c->addresses[step];
+    uint64_t arrival = step, times = 1;
+    /* Each turn of an instruction that repeats itself is a step, but only at the first one arrives. */
+    while (arrival && c->addresses[arrival - 1] == c->addresses[step])
+        arrival--;
+    for (uint64_t before = 0; before < arrival; before++)
+        times += c->addresses[before] == c->addresses[step] && c->addresses[before + 1] != c->addresses[step];
     if (!victim_run_to(victim, c->addresses[step], times))
         t->tally.missed++;
+    for (; arrival < step; arrival++)
+        (void)victim_step(victim);
 }
 
-uint64_t course_next(const struct course *c, uint64_t step, bool stop)
+static uint64_t next_around_event(const struct course *c, uint64_t step, bool before)
 {
     for (unsigned i = 0; i < c->event_count; i++) {
         uint64_t at = c->events[i].step;
-        if (stop && at > step + 1)
+        if (before && at > step + 1)
             return at - 1;
         if (at > step && at < c->steps)
             return at;
     }
     return UINT64_MAX;
+}
+
+uint64_t course_next(const struct course *c, uint64_t step, enum places places)
+{
+    if (places == PLACES_OF_STOPS)
+        for (uint64_t next = step + 1; next < c->steps; next++)
+            if (c->accesses[next])
+                return next;
+    return next_around_event(c, step, places == PLACES_AROUND_EVENTS);
 }
 
 const char *course_event(const struct course *c, uint64_t step)

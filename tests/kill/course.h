@@ -10,6 +10,16 @@
 #define EVENTS_MAX 1000u
 #define STEPS_MAX 100000u
 
+/* Which places of a course make a difference. */
+enum places {
+    /* Where a victim can be killed: right after each event. */
+    PLACES_OF_KILLS,
+    /* Where it can be stopped, or killed: right before each access to what it shares (access.h), and after the last event. */
+    PLACES_OF_STOPS,
+    /* Some of these: right after each event, and right before, when everything has been read that it depends on. */
+    PLACES_AROUND_EVENTS,
+};
+
 /* A step that others can see: it changed the segment, or was a system call. */
 struct event {
     uint64_t step; /* that many steps have been taken after it */
@@ -19,8 +29,10 @@ struct event {
 struct course {
     uint64_t steps;
     unsigned event_count;
+    unsigned foreign_changes; /* of the segment, by others: no access of the victim's */
     struct event events[EVENTS_MAX];
     uint64_t addresses[STEPS_MAX];
+    bool accesses[STEPS_MAX]; /* by number of steps before it: the next one is an access */
 };
 
 struct course *course_new(void);
@@ -33,10 +45,8 @@ void course_observe(struct course *course, struct trial *trial, struct victim *v
 /* Bring another victim to where the observed one stood after so many steps. */
 void course_run_to(const struct course *course, struct trial *trial, struct victim *victim, uint64_t step);
 
-/* The next step after `step` at which a kill (or, with `stop`, also a stop) can make a difference: right
- * after an event, or right before one, when everything has been read that it depends on. UINT64_MAX: no more.
- */
-uint64_t course_next(const struct course *course, uint64_t step, bool stop);
+/* The next place after `step`. UINT64_MAX: no more. */
+uint64_t course_next(const struct course *course, uint64_t step, enum places places);
 
 /* Name of the last event by then. */
 const char *course_event(const struct course *course, uint64_t step);

@@ -299,9 +299,10 @@ static void observe(struct trial *t, struct stage *stage)
     close_trial(t, stage);
 }
 
-static uint64_t next_step(const struct plan *plan, const struct course *course, uint64_t step, bool stop)
+static uint64_t next_step(const struct plan *plan, const struct course *course, uint64_t step,
+                          enum places places)
 {
-    return plan->all ? step + 1 : course_next(course, step, stop);
+    return plan->all ? step + 1 : course_next(course, step, places);
 }
 
 static void run_case(struct trial *t, struct stage *stage, struct plan *plan)
@@ -312,12 +313,12 @@ static void run_case(struct trial *t, struct stage *stage, struct plan *plan)
     t->tally.cases++;
     t->tally.instructions += course->steps;
     for (uint64_t step = 0; plan->kills && step < course->steps && t->tally.failures < limit;
-         step = next_step(plan, course, step, false))
+         step = next_step(plan, course, step, PLACES_OF_KILLS))
         for (int order = 0; order < ORDERS; order++)
             if (plan_takes(plan, &t->tally, t->where))
                 kill_at(t, stage, step, (enum order)order);
     for (uint64_t step = 0; plan->stops && step < course->steps && t->tally.failures < limit;
-         step = next_step(plan, course, step, true))
+         step = next_step(plan, course, step, PLACES_OF_STOPS))
         for (int order = 0; order < ORDERS; order++)
             if (plan_takes(plan, &t->tally, t->where))
                 stop_at(t, stage, step, (enum order)order);

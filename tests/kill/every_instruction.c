@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills, or stops, a process at every instruction of every operation and lets the others work on.
+/* Kills, or stops, a process wherever in any operation it makes a difference, and lets the others work on.
  *
  *   every_instruction [ARGUMENT...]       see plan.h
  *   every_instruction --set growable ...  in growable queues, where memory is added and given back
  *   every_instruction --sites             prints the table of docs/crash-sites.md
  *
- * By default it kills after each event, that is, after each change of the segment and each system call:
- * between two of them nothing changes that a survivor could see. It stops, in addition, right before each
- * event, when everything has been read that the next change depends on. --all takes every instruction
- * instead. */
+ * It kills after each event, that is, after each change of the segment and each system call: between two of
+ * them nothing changes that a survivor could see. It stops right before each access to what is shared
+ * (access.h): between two of them the victim learns nothing. --all takes every instruction all the same. */
 #include "course.h"
 #include "plan.h"
 #include "survivors.h"
@@ -40,6 +39,8 @@ static void explore(struct trial *t, const struct scene *scene, const struct ope
     struct victim victim;
     open_trial(t, &victim, scene, operation);
     course_observe(course, t, &victim);
+    if (course->foreign_changes)
+        trial_fail(t, "the segment was changed by what is taken for no access");
     int result = t->parts[0].journal->result;
     if (result && !(result == -EAGAIN && operation->meets))
         trial_fail(t, "the operation failed: %s", chan_error_name(result));
@@ -89,11 +90,12 @@ static void stop_at(struct trial *t, const struct scene *scene, const struct ope
     close_trial(t, &victim);
 }
 
-static uint64_t next_step(const struct plan *plan, const struct course *course, uint64_t step, bool stop)
+static uint64_t next_step(const struct plan *plan, const struct course *course, uint64_t step,
+                          enum places places)
 {
     if (plan->step)
         return step < plan->step ? plan->step : UINT64_MAX;
-    return plan->all ? step + 1 : course_next(course, step, stop);
+    return plan->all ? step + 1 : course_next(course, step, places);
 }
 
 static void run_case(struct trial *t, const struct scene *scene, const struct operation *operation,
@@ -104,12 +106,12 @@ static void run_case(struct trial *t, const struct scene *scene, const struct op
     t->tally.cases++;
     t->tally.instructions += course->steps;
     for (uint64_t step = 0; plan->kills && step < course->steps && t->tally.failures < limit;
-         step = next_step(plan, course, step, false))
+         step = next_step(plan, course, step, PLACES_OF_KILLS))
         for (int order = 0; order < ORDERS; order++)
             if (plan_takes(plan, &t->tally, t->where))
                 kill_at(t, scene, operation, course, step, (enum order)order);
     for (uint64_t step = 0; plan->stops && step < course->steps && t->tally.failures < limit;
-         step = next_step(plan, course, step, true))
+         step = next_step(plan, course, step, PLACES_OF_STOPS))
         if (plan_takes(plan, &t->tally, t->where))
             stop_at(t, scene, operation, course, step);
     if (plan->verbose) {
@@ -230,7 +232,7 @@ static void print_sites(struct trial *t, const struct scene *scene, const struct
 {
     char before[160] = "";
     explore(t, scene, operation, course);
-    for (uint64_t step = 0; step < course->steps; step = course_next(course, step, false)) {
+    for (uint64_t step = 0; step < course->steps; step = course_next(course, step, PLACES_OF_KILLS)) {
         char outcome[60], row[160];
         kill_at(t, scene, operation, course, step, REPAIR_FIRST);
         describe_outcome(t, outcome, sizeof outcome);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stops the owner of a prepared endpoint wherever it puts off the end of its lease, until that has passed, and then
- * a repairer wherever it finds that out; the owner goes on, and after it the repairer. The law: if the owner was told that
- * the endpoint is lent for longer, then it is; if it was told that it is gone, then it is.
+/* Stops the owner of a prepared endpoint right before every access (access.h) while it puts off the end of its lease,
+ * until that has passed, and then a repairer right before every one while it finds that out; the owner goes on, and
+ * after it the repairer. The law: if the owner was told that the endpoint is lent for longer, then it is; if it was told
+ * that it is gone, then it is.
  *
- *   leases [--all]      at every instruction of both, not only at some */
+ *   leases [--part I/N]      see plan.h */
+#include "access.h"
+#include "plan.h"
 #include "tally.h"
 #include "victim.h"
 
@@ -18,12 +21,6 @@
 
 #define LEASE_NS INT64_C(2000000) /* the owner gets to its place in a tenth of that */
 #define FAILURES_MAX 6u
-
-/* Unless all are tried: every so many instructions of each, of the repairer from so many before the endpoint counts as
- * dead; those from its look at the clock on are fewer. */
-#define STRIDE_OF_OWNER 3u
-#define STRIDE_OF_REPAIRER 7u
-#define VERDICT_TAKES 120u
 
 struct sight {
     int phase;
@@ -69,12 +66,6 @@ static void wait_until(int64_t then_ns)
         continue;
 }
 
-static void step_to(struct victim *victim, uint64_t place)
-{
-    while (victim->steps < place && victim_step(victim))
-        continue;
-}
-
 static void judge(struct stage *s, uint64_t owner_at, uint64_t repairer_at)
 {
     struct chan_repair_report report;
@@ -100,12 +91,14 @@ static void begin(struct stage *s, struct victim *owner, struct victim *repairer
     victim_start(repairer, repair, s, &s->repairer->phase);
 }
 
-static void lend(struct stage *s, struct victim *owner, uint64_t owner_at)
+/* False: the owner had done all. */
+static bool lend(struct stage *s, struct victim *owner, uint64_t owner_at)
 {
     int64_t end_ns = chan_deadline(LEASE_NS);
     must("chan_lease_sender", chan_lease_sender(s->prepared, end_ns));
-    step_to(owner, owner_at);
+    bool is_there = access_step_to(owner, owner_at);
     wait_until(end_ns);
+    return is_there;
 }
 
 static void finish(struct stage *s, struct victim *owner, struct victim *repairer)
@@ -118,60 +111,40 @@ static void finish(struct stage *s, struct victim *owner, struct victim *repaire
     chan_close(s->ch);
 }
 
-/* How many instructions the owner takes. */
-static uint64_t observe_owner(struct stage *s)
-{
-    struct victim owner, repairer;
-    begin(s, &owner, &repairer);
-    lend(s, &owner, UINT64_MAX);
-    finish(s, &owner, &repairer);
-    return owner.steps;
-}
+enum { OWNER_DONE = 1, REPAIRER_DONE = 2 };
 
-/* How many the repairer takes until nobody counts the endpoint any more. */
-static uint64_t observe_repairer(struct stage *s)
+/* Returns who had done all before. */
+static int run(struct stage *s, uint64_t owner_at, uint64_t repairer_at)
 {
     struct victim owner, repairer;
     begin(s, &owner, &repairer);
-    lend(s, &owner, 0);
-    while (chan_senders(s->ch) && victim_step(&repairer))
-        continue;
-    finish(s, &owner, &repairer);
-    return repairer.steps;
-}
-
-static void run(struct stage *s, uint64_t owner_at, uint64_t repairer_at)
-{
-    struct victim owner, repairer;
-    begin(s, &owner, &repairer);
-    lend(s, &owner, owner_at);
-    step_to(&repairer, repairer_at);
+    int done = lend(s, &owner, owner_at) ? 0 : OWNER_DONE;
+    done |= access_step_to(&repairer, repairer_at) ? 0 : REPAIRER_DONE;
     s->tally.stops += 2;
     if ((owner.state != VICTIM_DONE && !victim_continue(&owner, CONTINUE_MS)) ||
         (repairer.state != VICTIM_DONE && !victim_continue(&repairer, CONTINUE_MS)))
         must("continuing the stopped", -ETIMEDOUT);
     judge(s, owner_at, repairer_at);
-    s->tally.cases++;
     finish(s, &owner, &repairer);
+    return done;
 }
 
 int main(int argc, char **argv)
 {
-    victim_set_up(argv);
-    bool all = argc > 1 && !strcmp(argv[1], "--all");
+    struct plan plan;
     struct stage stage = {0};
+    victim_set_up(argv);
+    plan_parse(&plan, argc, argv);
     struct sight *sights =
         mmap(NULL, 2 * sizeof *sights, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (sights == MAP_FAILED)
         return 2;
     stage.owner = &sights[0];
     stage.repairer = &sights[1];
-    uint64_t owner_steps = observe_owner(&stage), repairer_steps = observe_repairer(&stage);
-    uint64_t first = all || repairer_steps < VERDICT_TAKES ? 0 : repairer_steps - VERDICT_TAKES;
-    for (uint64_t i = 0; i <= owner_steps; i += all ? 1 : STRIDE_OF_OWNER)
-        for (uint64_t j = first; j <= repairer_steps && stage.tally.failures < FAILURES_MAX;
-             j += all ? 1 : STRIDE_OF_REPAIRER)
-            run(&stage, i, j);
-    stage.tally.instructions = owner_steps + repairer_steps;
+    stage.tally.cases = 1;
+    for (uint64_t i = 0, done = 0; !(done & OWNER_DONE); i++)
+        for (uint64_t j = done = 0; !(done & REPAIRER_DONE) && stage.tally.failures < FAILURES_MAX; j++)
+            if (plan_takes(&plan, &stage.tally, "lease"))
+                done = (uint64_t)run(&stage, i, j);
     return tally_report(&stage.tally);
 }

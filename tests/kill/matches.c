@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills, or stops, a process at every instruction after a peer has met what it showed: it has got a message, or
- * got rid of one, without having done anything yet.
+/* Kills, or stops, a process right before every access to what it shares (access.h) after a peer has met what it
+ * showed: it has got a message, or got rid of one, without having done anything yet.
  *
- *   matches [ARGUMENT...]       see plan.h
- *
- * Without --all, every seventh instruction. */
+ *   matches [ARGUMENT...]       see plan.h */
+#include "access.h"
 #include "plan.h"
 #include "survivors.h"
 
 #include <errno.h>
 #include <stdio.h>
-
-#define SAMPLE 7u
 
 static bool is_shown(struct trial *t)
 {
@@ -36,18 +33,16 @@ static void bring_to_match(struct trial *t, struct victim *victim)
     trial_must(t, "meeting the victim", result);
 }
 
-/* False: the operation is over before so many instructions. */
+/* False: the operation is over before so many accesses. */
 static bool try_at(struct trial *t, const struct scene *scene, const struct operation *operation,
                    uint64_t after, bool stops)
 {
     struct victim victim;
     trial_begin(t, scene, &operation, 1);
     trial_start(t, 0, &victim);
-    trial_where(t, ", %s %lu instructions after the match", stops ? "stopped" : "killed", after);
+    trial_where(t, ", %s %lu accesses after the match", stops ? "stopped" : "killed", after);
     bring_to_match(t, &victim);
-    for (uint64_t i = 0; i < after && victim_step(&victim); i++)
-        continue;
-    bool running = victim.state == VICTIM_RUNNING;
+    bool running = access_step_to(&victim, after);
     if (running && stops) {
         t->tally.stops++;
         survivors_work_around(t);
@@ -64,9 +59,8 @@ static void run_case(struct trial *t, const struct scene *scene, const struct op
                      struct plan *plan)
 {
     t->tally.cases++;
-    uint64_t step = plan->all ? 1 : SAMPLE;
     bool goes_on = true;
-    for (uint64_t after = 0; goes_on && !(plan->fail_fast && t->tally.failures); after += step)
+    for (uint64_t after = 0; goes_on && !(plan->fail_fast && t->tally.failures); after++)
         for (int stops = 0; stops < 2; stops++)
             if ((stops ? plan->stops : plan->kills) && plan_takes(plan, &t->tally, t->where))
                 goes_on &= try_at(t, scene, operation, after, stops);

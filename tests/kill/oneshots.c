@@ -2,7 +2,7 @@
 /* Kills, or stops, either side of a oneshot at every change it makes; then the other side must have the value, or know
  * that there is none, and never both or neither.
  *
- *   oneshots [--all]      at every instruction, not only around the changes */
+ *   oneshots [--all]      at every instruction, not only before each access to what is shared */
 #include "course.h"
 
 #include <errno.h>
@@ -241,7 +241,8 @@ static void run_case(struct stage *stage, struct course *course, const struct ac
     victim_kill(&victim);
     settle(stage, act, true);
     tear_down(stage, &victim);
-    for (uint64_t step = 0; step < course->steps; step = all ? step + 1 : course_next(course, step, true)) {
+    for (uint64_t step = 0; step < course->steps;
+         step = all ? step + 1 : course_next(course, step, PLACES_OF_STOPS)) {
         kill_at(stage, course, act, large, step);
         stop_at(stage, course, act, large, step);
     }

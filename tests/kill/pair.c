@@ -88,7 +88,8 @@ static void run_second(struct trial *t, const struct pair *pair, const struct co
                        struct course *second)
 {
     struct victim victims[2];
-    bool stop = pair->ending == SECOND_CONTINUED || pair->ending == BOTH_CONTINUED;
+    bool goes_on = pair->ending == SECOND_CONTINUED || pair->ending == BOTH_CONTINUED;
+    enum places places = goes_on ? PLACES_AROUND_EVENTS : PLACES_OF_KILLS;
     open_trial(t, victims, pair, first, step);
     course_observe(second, t, &victims[1]);
     t->tally.instructions += second->steps;
@@ -97,7 +98,7 @@ static void run_second(struct trial *t, const struct pair *pair, const struct co
     pair->company->look(t, 1);
     pair->company->settle(t);
     close_trial(t, victims, pair);
-    for (uint64_t at = 0; at < second->steps; at = course_next(second, at, stop)) {
+    for (uint64_t at = 0; at < second->steps; at = course_next(second, at, places)) {
         open_trial(t, victims, pair, first, step);
         trial_where(t, ", second at %lu (%s)", at, course_event(second, at));
         course_run_to(second, t, &victims[1], at);
@@ -125,10 +126,11 @@ void pair_run(struct trial *t, const struct pair *pair, const struct course *fir
               struct plan *plan)
 {
     unsigned limit = t->tally.failures + FAILURES_MAX;
-    bool stop = pair->ending == FIRST_CONTINUED || pair->ending == BOTH_CONTINUED;
+    bool goes_on = pair->ending == FIRST_CONTINUED || pair->ending == BOTH_CONTINUED;
+    enum places places = goes_on ? PLACES_AROUND_EVENTS : PLACES_OF_KILLS;
     t->tally.cases++;
     for (uint64_t step = 0; step < first->steps && t->tally.failures < limit;
-         step = course_next(first, step, stop))
+         step = course_next(first, step, places))
         if (plan_takes(plan, &t->tally, t->where))
             run_second(t, pair, first, step, second);
     fflush(stdout);

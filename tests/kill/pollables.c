@@ -6,7 +6,7 @@
  * A stopped victim stands still with all its threads, or with only the one that is stepped: then its poller goes on, for
  * a loop that does not come.
  *
- *   pollables [--all]      at every instruction, not only around the changes */
+ *   pollables [--all]      at every instruction, not only before each access to what is shared */
 #include "course.h"
 
 #include <errno.h>
@@ -321,7 +321,8 @@ static void run_act(struct stage *stage, struct course *course, const struct act
     victim_kill(&victim);
     settle(stage, act);
     tear_down(stage, &victim);
-    for (uint64_t step = 0; step < course->steps; step = all ? step + 1 : course_next(course, step, true)) {
+    for (uint64_t step = 0; step < course->steps;
+         step = all ? step + 1 : course_next(course, step, PLACES_OF_STOPS)) {
         kill_at(stage, course, act, step);
         stop_at(stage, course, act, step, true);
         stop_at(stage, course, act, step, false);

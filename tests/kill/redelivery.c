@@ -2,7 +2,7 @@
 /* Kills, or stops, a process at every change it makes while it takes a message that was given back, moves one to
  * the dead-letter channel, or gives one back; then holds the counters against what happened.
  *
- *   redelivery [--all]      at every instruction, not only around the changes */
+ *   redelivery [--all]      at every instruction, not only before each access to what is shared */
 #include "course.h"
 
 #include "shm/endpoint.h"
@@ -344,7 +344,8 @@ static void run_case(struct stage *stage, struct course *course, const struct ac
     victim_kill(&victim);
     settle(stage, act, false);
     tear_down(stage, &victim);
-    for (uint64_t step = 0; step < course->steps; step = all ? step + 1 : course_next(course, step, true)) {
+    for (uint64_t step = 0; step < course->steps;
+         step = all ? step + 1 : course_next(course, step, PLACES_OF_STOPS)) {
         kill_at(stage, course, act, large, own, step);
         stop_at(stage, course, act, large, own, step);
     }

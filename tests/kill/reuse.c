@@ -102,7 +102,7 @@ static void run_newcomer(struct trial *t, struct reuse *r)
     trial_continue(t, REPAIRER, &r->victims[REPAIRER]);
     close_trial(t, r);
     for (r->places[NEWCOMER] = 0; r->places[NEWCOMER] < course->steps;
-         r->places[NEWCOMER] = course_next(course, r->places[NEWCOMER], true)) {
+         r->places[NEWCOMER] = course_next(course, r->places[NEWCOMER], PLACES_AROUND_EVENTS)) {
         open_reuse(t, r);
         leave_at_place(t, r, NEWCOMER);
         t->tally.stops++;
@@ -139,7 +139,7 @@ static void run_repairer(struct trial *t, struct reuse *r, struct plan *plan)
     victim_reap(&r->victims[REPAIRER]);
     trial_end(t);
     for (r->places[REPAIRER] = 0; r->places[REPAIRER] < course->steps && t->tally.failures < limit;
-         r->places[REPAIRER] = course_next(course, r->places[REPAIRER], true))
+         r->places[REPAIRER] = course_next(course, r->places[REPAIRER], PLACES_AROUND_EVENTS))
         run_newcomers(t, r, plan);
 }
 
@@ -156,7 +156,7 @@ static void run_case(struct trial *t, struct reuse *r, struct plan *plan)
     t->tally.cases++;
     t->tally.instructions += course->steps;
     for (r->places[DEAD] = 0; r->places[DEAD] < course->steps && t->tally.failures < limit;
-         r->places[DEAD] = course_next(course, r->places[DEAD], false))
+         r->places[DEAD] = course_next(course, r->places[DEAD], PLACES_OF_KILLS))
         run_repairer(t, r, plan);
     fflush(stdout);
 }

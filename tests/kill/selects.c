@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills, or stops, a process at every instruction of a select: while it begins to wait, after it was woken by what one
- * of its operations waits for, and between selecting and completing. Whatever it had is another's then, and whatever
- * it was woken for, another is.
+/* Kills, or stops, a process right before every access of a select to what it shares (access.h): while it begins to
+ * wait, after it was woken by what one of its operations waits for, and between selecting and completing. Whatever it
+ * had is another's then, and whatever it was woken for, another is.
  *
- *   selects [ARGUMENT...]       see plan.h
- *
- * Without --all, at some instructions only. */
+ *   selects [ARGUMENT...]       see plan.h */
+#include "access.h"
 #include "plan.h"
 #include "victim.h"
 
@@ -24,9 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAMPLE 23u
 #define ENDPOINTS 8u
-#define STEPS_MAX 6000u /* who is woken for nothing may look again and again */
+#define ACCESSES_MAX 1500u /* who is woken for nothing may look again and again */
 #define WAKE_MS 1000
 
 /* Messages by what they are. */
@@ -417,26 +415,27 @@ static void kill_and_check(struct stage *s, struct victim *victim, bool complete
 
 enum moment { REGISTERING, WOKEN };
 
-/* Up to its sleep. False: so many instructions there are not. */
-static bool step_to(struct stage *s, struct victim *victim, uint64_t steps)
+/* Right before the access after `accesses` others, or up to its sleep. False: so many there are not. */
+static bool step_to(struct stage *s, struct victim *victim, uint64_t accesses)
 {
     long number;
-    for (uint64_t i = 0; i < steps; i++) {
+    for (;;) {
         if (victim_at_system_call(victim, &number) && number == SYS_futex_waitv)
             return false;
+        if (access_is_next(victim) && !accesses--)
+            return true;
         if (!victim_step(victim)) {
             fail(s, "the victim did not wait: %s", chan_error_name(s->notes->result));
             return false;
         }
     }
-    return true;
 }
 
 /* False: there is no such place. */
-static bool bring_to(struct stage *s, struct victim *victim, enum moment moment, uint64_t steps)
+static bool bring_to(struct stage *s, struct victim *victim, enum moment moment, uint64_t accesses)
 {
     if (moment == REGISTERING)
-        return step_to(s, victim, steps);
+        return step_to(s, victim, accesses);
     (void)step_to(s, victim, UINT64_MAX);
     if (victim->state != VICTIM_RUNNING)
         return false;
@@ -446,10 +445,7 @@ static bool bring_to(struct stage *s, struct victim *victim, enum moment moment,
         fail(s, "the victim waits, and is not met");
     if (!victim_wakes(victim, WAKE_MS))
         fail(s, "the victim is not woken");
-    for (uint64_t i = 0; i < steps; i++)
-        if (!victim_step(victim))
-            return false;
-    return true;
+    return access_step_to(victim, accesses);
 }
 
 /* Others go on; then the victim goes on, and finds something in any case. */
@@ -467,19 +463,19 @@ static bool go_on(struct stage *s, struct victim *victim)
     return true;
 }
 
-static bool try_at(struct stage *s, enum moment moment, uint64_t steps, bool stops)
+static bool try_at(struct stage *s, enum moment moment, uint64_t accesses, bool stops)
 {
     struct victim victim;
-    snprintf(s->where, sizeof s->where, "%s, %s %lu instructions after it %s", s->arm->name,
-             stops ? "stopped" : "killed", steps, moment == WOKEN ? "was woken" : "began");
+    snprintf(s->where, sizeof s->where, "%s, %s %lu accesses after it %s", s->arm->name,
+             stops ? "stopped" : "killed", accesses, moment == WOKEN ? "was woken" : "began");
     stage_open(s);
     if (s->arm->sleeper)
         start_sleeper(s);
     victim_start(&victim, be_victim, s, &s->notes->phase);
     if (s->notes->result)
         fail(s, "the victim could not be set up: %s", chan_error_name(s->notes->result));
-    bool goes_on = bring_to(s, &victim, moment, steps), completed = victim.state == VICTIM_DONE;
-    if (moment == REGISTERING && (stops || steps % 2)) /* every second one dies before it can be met */
+    bool goes_on = bring_to(s, &victim, moment, accesses), completed = victim.state == VICTIM_DONE;
+    if (moment == REGISTERING && (stops || accesses % 2)) /* every second one dies before it can be met */
         serve(s);
     if (stops && victim.state == VICTIM_RUNNING)
         completed = go_on(s, &victim);
@@ -489,11 +485,10 @@ static bool try_at(struct stage *s, enum moment moment, uint64_t steps, bool sto
 
 static void run_arm(struct stage *s, struct plan *plan, enum moment moment)
 {
-    uint64_t step = plan->all ? 1 : SAMPLE;
     bool goes_on = true;
     s->tally.cases++;
-    for (uint64_t after = 0; goes_on && after < STEPS_MAX && !(plan->fail_fast && s->tally.failures);
-         after += step)
+    for (uint64_t after = 0; goes_on && after < ACCESSES_MAX && !(plan->fail_fast && s->tally.failures);
+         after++)
         for (int stops = 0; stops < 2; stops++)
             if ((stops ? plan->stops : plan->kills) && plan_takes(plan, &s->tally, s->where))
                 goes_on &= try_at(s, moment, after, stops);

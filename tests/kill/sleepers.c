@@ -369,10 +369,12 @@ static void run_session(struct trial *t, struct session *session, struct plan *p
     observe(t, session);
     t->tally.cases++;
     t->tally.instructions += course->steps;
-    for (uint64_t step = 0; plan->kills && step < course->steps; step = course_next(course, step, false))
+    for (uint64_t step = 0; plan->kills && step < course->steps;
+         step = course_next(course, step, PLACES_OF_KILLS))
         if (plan_takes(plan, &t->tally, t->where))
             kill_at(t, session, step);
-    for (uint64_t step = 0; plan->stops && step < course->steps; step = course_next(course, step, false))
+    for (uint64_t step = 0; plan->stops && step < course->steps;
+         step = course_next(course, step, PLACES_OF_STOPS))
         if (plan_takes(plan, &t->tally, t->where))
             stop_at(t, session, step);
     fflush(stdout);

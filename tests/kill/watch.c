@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kills, or stops, a process at every event of every operation on a watch. The others read the value before or the
+/* Kills a process after every event of every operation on a watch, or stops it before every access. The others read the value before or the
  * value after, whole; they go on, whatever is pinned; sleepers are awake if there is a new value; and in the end every
  * block, unit and send is accounted for.
  *
@@ -240,11 +240,12 @@ static void stop_at(struct stage *s, const struct setting *setting, const struct
     end(s);
 }
 
-static uint64_t next_step(const struct plan *plan, const struct course *course, uint64_t step, bool stop)
+static uint64_t next_step(const struct plan *plan, const struct course *course, uint64_t step,
+                          enum places places)
 {
     if (plan->step)
         return step < plan->step ? plan->step : UINT64_MAX;
-    return plan->all ? step + 1 : course_next(course, step, stop);
+    return plan->all ? step + 1 : course_next(course, step, places);
 }
 
 static void run_case(struct stage *s, const struct setting *setting, const struct watch_act *act,
@@ -256,12 +257,12 @@ static void run_case(struct stage *s, const struct setting *setting, const struc
     tally->cases++;
     tally->instructions += course->steps;
     for (uint64_t step = 0; plan->kills && step < course->steps && tally->failures < limit;
-         step = next_step(plan, course, step, false))
+         step = next_step(plan, course, step, PLACES_OF_KILLS))
         for (int order = 0; order < ORDERS; order++)
             if (plan_takes(plan, tally, s->watching.trial.where))
                 kill_at(s, setting, act, course, step, (enum order)order);
     for (uint64_t step = 0; plan->stops && step < course->steps && tally->failures < limit;
-         step = next_step(plan, course, step, true))
+         step = next_step(plan, course, step, PLACES_OF_STOPS))
         if (plan_takes(plan, tally, s->watching.trial.where))
             stop_at(s, setting, act, course, step);
     if (plan->verbose)
