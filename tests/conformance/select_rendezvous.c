@@ -12,6 +12,7 @@
 
 #include "child.h"
 #include "expect.h"
+#include "process.h"
 #include "suite.h"
 
 #define CHANNELS 5
@@ -386,16 +387,6 @@ static int64_t receive_one(void *argument)
     return message;
 }
 
-static bool sleeps(pid_t pid)
-{
-    char path[40], state = '?';
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "r");
-    expect(file && fscanf(file, "%*d %*s %c", &state) == 1);
-    fclose(file);
-    return state == 'S';
-}
-
 /* It looks for messages given back before it sleeps; this one comes afterwards. */
 static void test_a_message_given_back_goes_to_one_who_waits(void)
 {
@@ -408,7 +399,7 @@ static void test_a_message_given_back_goes_to_one_who_waits(void)
     expect_result(chan_try_recv_view(c.rx[0], &view), 0);
     expect_number(sent_of(child_finish(&sender)), 1);
     child_spawn(&child, receive_one, NULL);
-    while (!shown_on(&c, 0) || !sleeps(child.pid))
+    while (!shown_on(&c, 0) || process_state(child.pid) != 'S')
         usleep(500);
     int64_t begin = chan_now();
     expect_result(chan_give_back(c.rx[0], &view), 0);

@@ -10,6 +10,8 @@
 
 #include <shmchan.h>
 
+#include "process.h"
+
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -20,6 +22,16 @@ void expect_failed(const char *file, int line, const char *condition)
 {
     dprintf(STDERR_FILENO, "    %s:%d: [%d] not so: %s\n", base_name(file), line, (int)getpid(), condition);
     _exit(1);
+}
+
+#define SOON_MS 10000
+
+/* In turns of one millisecond each, however long they take: no time counts in which this process did not run. */
+void expect_wait_at(const char *file, int line, const char *condition, int *waited_ms)
+{
+    if (++*waited_ms > SOON_MS)
+        expect_failed(file, line, condition);
+    process_sleep_ms(1);
 }
 
 void expect_never_at(const char *file, int line, const char *format, ...)

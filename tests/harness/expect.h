@@ -18,6 +18,11 @@
 #define expect_number(actual, promised)                                                                      \
     expect_number_at(__FILE__, __LINE__, #actual, (int64_t)(actual), (int64_t)(promised))
 
+/* What another process, or a keeper's thread, may still be about to do: the condition comes true within ten seconds. */
+#define expect_soon(condition)                                                                               \
+    for (int expect_waited_ms = 0; !(condition);)                                                            \
+    expect_wait_at(__FILE__, __LINE__, #condition, &expect_waited_ms)
+
 /* A broken expectation with a text of its own. */
 #define expect_never(...) expect_never_at(__FILE__, __LINE__, __VA_ARGS__)
 
@@ -27,6 +32,7 @@
 
 __attribute__((noreturn)) void expect_failed(const char *file, int line, const char *condition);
 void expect_result_at(const char *file, int line, const char *what, int64_t actual, int64_t promised);
+void expect_wait_at(const char *file, int line, const char *condition, int *waited_ms);
 void expect_number_at(const char *file, int line, const char *what, int64_t actual, int64_t promised);
 __attribute__((noreturn, format(printf, 3, 4))) void expect_never_at(const char *file, int line,
                                                                      const char *format, ...);

@@ -3,6 +3,8 @@
 #include "process.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +84,36 @@ int64_t process_wakeups(pid_t pid)
             sum += thread_wakeups(pid, entry->d_name);
     closedir(directory);
     return sum;
+}
+
+char process_state(pid_t pid)
+{
+    char path[32], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    expect(fd >= 0);
+    ssize_t size = read(fd, text, sizeof text - 1);
+    close(fd);
+    expect(size > 0);
+    text[size] = '\0';
+    const char *name_end = strrchr(text, ')');
+    expect(name_end && name_end[1]);
+    return name_end[2];
+}
+
+#define TURN_MS 10
+
+int process_poll(struct pollfd *entry, int milliseconds)
+{
+    for (;;) {
+        int turn = milliseconds < TURN_MS ? milliseconds : TURN_MS;
+        int ready = poll(entry, 1, turn);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        milliseconds -= turn;
+        if (ready || milliseconds == 0)
+            return ready;
+    }
 }
 
 void process_sleep_ms(int milliseconds)

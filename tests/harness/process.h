@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What /proc tells about a process: open descriptors, whether it sleeps, how often it has slept. */
+/* What /proc tells about a process: open descriptors, in what state it is, how often it has slept. */
 #ifndef HARNESS_PROCESS_H
 #define HARNESS_PROCESS_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,14 @@ int process_threads(pid_t pid);
 
 /* Voluntary context switches of all its threads so far. */
 int64_t process_wakeups(pid_t pid);
+
+/* The state of its first thread, as in /proc/PID/stat. Whoever reads that has hold of the process's memory: should it be
+ * killed meanwhile, its endpoints live a moment longer. */
+char process_state(pid_t pid);
+
+/* poll(2) for one descriptor, whatever signals come. It waits in short turns, and counts a turn as no more than it was to
+ * be: time in which the machine let nobody run is nobody's delay. */
+int process_poll(struct pollfd *entry, int milliseconds);
 
 /* CLOCK_MONOTONIC sleep. */
 void process_sleep_ms(int milliseconds);

@@ -3,7 +3,6 @@
  * nothing half made, and all of it as soon as it is to be had. */
 #include <errno.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -74,7 +73,7 @@ static bool is_readable_within(const struct ends *e, int which, int milliseconds
 {
     struct pollfd polled = {.fd = descriptor(e, which), .events = POLLIN};
     expect(polled.fd >= 0);
-    int ready = poll(&polled, 1, milliseconds);
+    int ready = process_poll(&polled, milliseconds);
     expect(ready >= 0);
     return ready == 1;
 }

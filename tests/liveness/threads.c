@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a thread, even of the first, is not the end of its process. */
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -118,7 +117,7 @@ static void finish_within(const struct headless *it, int milliseconds)
 {
     char done;
     struct pollfd entry = {.fd = it->orders[0], .events = POLLIN};
-    expect(poll(&entry, 1, milliseconds) == 1);
+    expect(process_poll(&entry, milliseconds) == 1);
     expect(recv(it->orders[0], &done, 1, 0) == 1);
 }
 
@@ -205,7 +204,7 @@ static void learns_of_a_death(const struct flavour *flavour, int attaches_late)
     struct child child = start_headless(&it);
     pair.tx = actor_start(flavour, pair.ch, ACTOR_SENDER);
     begin(&it, ORDER_RECV_END);
-    process_sleep_ms(40); /* until it sleeps */
+    process_sleep_ms(40); /* most likely it sleeps */
     actor_kill(pair.tx);
     finish_within(&it, NOTICED_MS);
     end_headless(&it, &child);
