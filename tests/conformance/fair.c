@@ -173,9 +173,9 @@ static void test_when_one_who_wants_many_gives_up_the_next_goes_on(const struct 
     struct actor *few = actor_start(flavour, pair.ch, ACTOR_SENDER);
     struct actor *many = actor_start(flavour, pair.ch, ACTOR_SENDER);
     pair_send(&pair, 0, 1);
-    actor_begin_blocking(many, reserve_for, 2, 400);
+    actor_begin_blocking(many, reserve_for, 2, 2000);
     actor_begin_blocking(few, send_blocking, 1, 0);
-    expect_result(actor_finish_within(many, 2000), -ETIMEDOUT);
+    expect_result(actor_finish_within(many, 10000), -ETIMEDOUT);
     expect_result(actor_finish_within(few, WAKE_MS), 0);
     pair_recv(&pair, 0, 2);
     actor_end(few);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Standard I/O over channels: what a program written for pipes does with a FILE. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,7 +10,6 @@
 #include "child.h"
 #include "expect.h"
 #include "pair.h"
-#include "process.h"
 #include "suite.h"
 
 #define LINES 2000
@@ -336,6 +336,13 @@ static int64_t get_unbuffered(struct party *me, int64_t a, int64_t b)
     return 0;
 }
 
+static bool has_come_back(const struct chan *ch)
+{
+    struct chan_stat stat = {.size = sizeof stat};
+    expect_result(chan_stat(ch, &stat), 0);
+    return stat.orphaned;
+}
+
 static void test_without_a_buffer_the_successor_of_a_killed_reader_begins_with_its_line(
     const struct flavour *flavour)
 {
@@ -345,7 +352,7 @@ static void test_without_a_buffer_the_successor_of_a_killed_reader_begins_with_i
     expect_result(actor_do(pair.tx, print_lines, 1, 3), 0);
     expect_result(actor_do(pair.rx, get_unbuffered, 9, 1), 0);
     actor_kill(pair.rx);
-    process_sleep_ms(20);
+    expect_soon(has_come_back(pair.ch));
     expect_number(actor_do(next, get_lines, 1, 3), 3);
     actor_bury(pair.rx);
     pair.rx = NULL;

@@ -5,7 +5,6 @@
 
 #include "expect.h"
 #include "pair.h"
-#include "process.h"
 #include "suite.h"
 
 static void test_before_the_first_receiver_sends_queue_up_to_capacity(const struct flavour *flavour)
@@ -101,7 +100,7 @@ static void test_messages_are_discarded_when_the_last_receiver_is_killed(const s
     pair_send(&pair, 0, 3);
     expect_result(actor_do(pair.rx, view_take, 0, FORM_TRY), 0);
     actor_kill(pair.rx);
-    process_sleep_ms(100);
+    expect_soon(chan_is_closed(pair.ch));
     expect_result(tell(pair.tx, send_blocking, 3), -EPIPE);
     struct chan_stat stat = {.size = sizeof stat};
     expect_result(chan_stat(pair.ch, &stat), 0);

@@ -130,7 +130,7 @@ static void test_a_send_without_a_receiver_any_more_is_refused(const struct flav
         if (killed) {
             actor_kill(pair.rx);
             actor_bury(pair.rx);
-            process_sleep_ms(100);
+            expect_soon(chan_is_closed(pair.ch));
         } else {
             actor_end(pair.rx);
         }

@@ -2,6 +2,7 @@
 /* The byte-stream face: a channel read and written as a pipe is. */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -357,6 +358,13 @@ static void test_writes_up_to_the_largest_message_are_never_mixed(const struct f
     pair_close(flavour, &pair);
 }
 
+static bool has_come_back(const struct chan *ch)
+{
+    struct chan_stat stat = {.size = sizeof stat};
+    expect_result(chan_stat(ch, &stat), 0);
+    return stat.orphaned;
+}
+
 static void test_after_a_killed_reader_the_next_begins_with_the_message_it_was_within(
     const struct flavour *flavour)
 {
@@ -367,7 +375,7 @@ static void test_after_a_killed_reader_the_next_begins_with_the_message_it_was_w
     expect_number(read_now(pair.rx, 0, 10), 10);
     expect_number(read_now(pair.rx, 10, 4), 4);
     actor_kill(pair.rx);
-    process_sleep_ms(20);
+    expect_soon(has_come_back(pair.ch));
     expect_number(read_now(next, 10, 10), 10); /* from its beginning, before what comes after it */
     expect_number(read_now(next, 20, 100), 20);
     expect_result(read_now(next, 40, 1), -EAGAIN);
