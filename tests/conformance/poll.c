@@ -164,6 +164,8 @@ static void test_edges_come_after_each_vain_try(void)
     chan_close(ch);
 }
 
+#define SOONEST_LOOK_NS (8 * MS)
+
 /* Two are woken for one message. For the one that was too late it may have been a warning, by a sender that was then
  * stopped: it looks again. */
 static void test_who_was_woken_for_nothing_looks_again_soon(void)
@@ -177,8 +179,9 @@ static void test_who_was_woken_for_nothing_looks_again_soon(void)
     expect(becomes_readable(lates));
     expect_result(take(rx), 0);
     for (int looks = 0; looks < 3; looks++) {
+        int64_t begin = chan_now();
         expect_result(take(late), -EAGAIN);
-        expect(!is_readable(lates));
+        expect(!is_readable(lates) || chan_now() - begin >= SOONEST_LOOK_NS);
         expect(becomes_readable(lates));
     }
     chan_close_receiver(late);
@@ -366,8 +369,9 @@ static void expect_death_makes_readable(uint32_t flags)
     expect(becomes_readable(fd));
     while (take(rx))
         expect(becomes_readable(fd));
-    expect_result(take(rx), -EAGAIN);
-    expect(!is_readable(fd));
+    do
+        expect_result(take(rx), -EAGAIN);
+    while (is_readable(fd)); /* the sender had still to tell of its message */
     child_kill(&child);
     int64_t begin = chan_now();
     int result;
@@ -446,8 +450,9 @@ static void test_a_caller_is_readable_when_an_answer_or_none_is_to_be_had(void)
     while ((result = chan_try_call_finish(tx, &first, answer, sizeof answer, NULL)) == -EAGAIN)
         expect(becomes_readable(fd));
     expect_result(result, 0);
-    expect_result(chan_caller_ready(tx), -EAGAIN);
-    expect(!is_readable(fd));
+    do
+        expect_result(chan_caller_ready(tx), -EAGAIN);
+    while (is_readable(fd)); /* the server had still to tell of its answer */
     while (chan_len(ch))
         process_sleep_ms(1);
     child_kill(&server);
