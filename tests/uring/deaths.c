@@ -61,10 +61,20 @@ static int64_t work_in_a_ring(void *argument)
 
 static void until_seen(uint32_t message)
 {
-    int64_t end = chan_deadline(SOON);
-    while (!atomic_load(&seen[message])) {
-        expect(chan_now() < end);
-        sched_yield();
+    for (int64_t ms = 0; !atomic_load(&seen[message]); ms++) { /* however long each is */
+        expect(ms < SOON / MS);
+        usleep(1000);
+    }
+}
+
+/* An address space lives on while the kernel takes its ring apart, and until then its endpoints live: who closed last
+ * would not know that it was. */
+static void until_alone(struct chan *ch)
+{
+    struct chan_repair_report report;
+    while (chan_receivers(ch) > 1) {
+        expect_result(chan_repair(ch, 0, &report), 0);
+        usleep(1000);
     }
 }
 
@@ -106,6 +116,7 @@ static void test_workers_killed_at_random_lose_nothing_and_hold_up_nobody(void)
     for (uint32_t i = 0; i < MESSAGES; i++)
         expect(atomic_load(&seen[i]) >= 1 && atomic_load(&seen[i]) <= 1u + (unsigned)kills);
     expect(kills > 50);
+    until_alone(ch);
     chan_close_receiver(open);
     chan_close(ch);
 }
@@ -154,17 +165,6 @@ static void until_all_wait(struct chan *ch, struct child waits[2], struct child 
     child_spawn(sleeper, receive_in_a_call, NULL);
     loop_until_waiting(ch, CHAN_WAITS_FOR_MESSAGE, 3);
     usleep(2000);
-}
-
-/* An address space lives on while the kernel takes its ring apart, and until then its endpoints live: who closed last
- * would not know that it was. */
-static void until_alone(struct chan *ch)
-{
-    struct chan_repair_report report;
-    while (chan_receivers(ch) > 1) {
-        expect_result(chan_repair(ch, 0, &report), 0);
-        usleep(1000);
-    }
 }
 
 static void test_a_wake_up_goes_on_when_those_who_got_it_are_killed(void)

@@ -34,16 +34,18 @@ bool loop_next(struct io_uring *ring, int64_t within_ns, struct io_uring_cqe *ou
     return true;
 }
 
+#define TURN (10 * MS)
+
 int loop_wait(struct io_uring *ring, struct chan_uring *u, int64_t within_ns)
 {
-    int64_t deadline = chan_deadline(within_ns);
     struct io_uring_cqe cqe;
-    for (int64_t left = within_ns; left > 0; left = deadline - chan_now()) {
-        if (!loop_next(ring, left, &cqe))
-            break;
-        int result = chan_uring_complete(u, &cqe);
+    for (int64_t left = within_ns; left > 0;) {
+        int64_t turn = left < TURN ? left : TURN, begin = chan_now();
+        int result = loop_next(ring, turn, &cqe) ? chan_uring_complete(u, &cqe) : -EAGAIN;
         if (result != -EAGAIN)
             return result;
+        int64_t took = chan_now() - begin;
+        left -= took < turn ? took : turn;
     }
     return -ETIMEDOUT;
 }

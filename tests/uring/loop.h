@@ -24,7 +24,8 @@ void loop_open(struct io_uring *ring);
 bool loop_next(struct io_uring *ring, int64_t within_ns, struct io_uring_cqe *out);
 
 /* The next completion of `u`: what chan_uring_complete() says of the first that is no -EAGAIN; -ETIMEDOUT if
- * there is none before so long. No other requests are on the ring. */
+ * there is none before so long. It waits in short turns, and counts a turn as no more than it was to be: time in which
+ * the machine let nobody run is nobody's delay. No other requests are on the ring. */
 int loop_wait(struct io_uring *ring, struct chan_uring *u, int64_t within_ns);
 
 /* Wait for completions, and do nothing about them, until this process is killed. */
