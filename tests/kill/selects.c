@@ -259,9 +259,11 @@ static void serve(struct stage *s)
         fail(s, "what the victim waits for: %s", chan_error_name(result));
 }
 
+#define NAPS_PER_MS 20
+
 static void nap(void)
 {
-    const struct timespec moment = {.tv_nsec = 50000};
+    const struct timespec moment = {.tv_nsec = 1000000 / NAPS_PER_MS};
     nanosleep(&moment, NULL);
 }
 
@@ -300,9 +302,9 @@ static uint32_t held_on(struct stage *s)
 /* Unless the victim has it, or has had it, the message is the sleeper's. */
 static void end_sleeper(struct stage *s)
 {
-    int64_t end = chan_deadline(WAKE_MS * INT64_C(1000000));
-    while (!atomic_load(&s->notes->woken) && chan_now() < end && !s->notes->releases &&
-           !(held_on(s) && s->notes->phase != PHASE_DONE))
+    for (int naps = 0; naps < WAKE_MS * NAPS_PER_MS && !atomic_load(&s->notes->woken) &&
+                       !s->notes->releases && !(held_on(s) && s->notes->phase != PHASE_DONE);
+         naps++) /* however long each is */
         nap();
     uint32_t id = atomic_load(&s->notes->woken);
     if (id && !s->sleeper_booked)
