@@ -51,7 +51,7 @@ for output in 'printf half' 'exec >&-'; do
     eventually test -s "$WORK/begun"
     command=$(<"$WORK/begun")
     kill "$server"
-    sleep 0.2
+    eventually has_taken_signals "$server"
     kill "$server"
     expect_end 143 "$server"
     grep -q '^chanctl: halves: a request is not answered: ' "$WORK/told"

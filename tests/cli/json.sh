@@ -51,11 +51,14 @@ check "endpoints at work, and watching them"
 start "$CHANCTL" recv "it's" >/dev/null
 eventually has "it's" '["receivers"]' 1
 chanctl stat --json "it's" | valid stat
-# In the foreground: else timeout also sends SIGCONT, which takes away the SIGSTOP that a leak checker's look at the
-# ending process waits for.
-timeout --foreground 1 "$CHANCTL" stat --json --watch 0.2 "it's" >"$WORK/watched" || true
+start "$CHANCTL" stat --json --watch 0.2 "it's" >"$WORK/watched"
+eventually has_lines "$WORK/watched" 3
+kill "$pid"
+expect_end 143 "$pid"
 valid_lines stat --watch <"$WORK/watched"
-[[ $(wc -l <"$WORK/watched") -ge 3 ]] || fail "watch shows too little"
-timeout --foreground 1 "$CHANCTL" tap --follow --json 'a"b' >"$WORK/followed" || true
+start "$CHANCTL" tap --follow --json 'a"b' >"$WORK/followed"
+eventually has_lines "$WORK/followed" 6
+kill "$pid"
+expect_end 143 "$pid"
 valid_lines tap --follow <"$WORK/followed"
 same "$(wc -l <"$WORK/followed")" 6

@@ -72,11 +72,11 @@ start() {
     started+=("$pid")
 }
 
-# expect_end CODE PID: that process ends within ten seconds, with that code.
+# expect_end CODE PID: that process ends within thirty seconds, with that code.
 expect_end() {
     local code=0
 
-    timeout 10 tail --pid="$2" -f /dev/null || fail "process $2 does not end"
+    timeout 30 tail --pid="$2" -f /dev/null || fail "process $2 does not end"
     wait "$2" || code=$?
     [[ $code -eq $1 ]] || fail "process $2 ended with $code instead of $1"
 }
@@ -92,6 +92,16 @@ eventually() {
         sleep 0.05
     done
     fail "never came true: $*"
+}
+
+# has_taken_signals PID: what was sent to that process is not pending any more.
+has_taken_signals() {
+    ! grep -qE '^(SigPnd|ShdPnd):.*[1-9a-f]' "/proc/$1/status"
+}
+
+# has_lines FILE COUNT: so many at least.
+has_lines() {
+    [[ $(wc -l <"$1") -ge $2 ]]
 }
 
 # field NAME PATH: that value of `chanctl stat --json`, as in  field ch '["queue"]["queued"]'

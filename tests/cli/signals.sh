@@ -58,7 +58,7 @@ exec 3<>"$WORK/fifo"
 start "$CHANCTL" recv large >"$WORK/fifo" 2>"$WORK/told"
 eventually has large '["totals"]["received"]' 1
 kill -INT "$pid"
-sleep 0.2
+eventually has_taken_signals "$pid"
 same "$(head -c 1000001 <&3 | wc -c)" 1000001
 exec 3>&-
 expect_end 130 "$pid"
@@ -70,7 +70,7 @@ exec 3<>"$WORK/fifo"
 start "$CHANCTL" recv large >"$WORK/fifo" 2>"$WORK/told"
 eventually has large '["totals"]["received"]' 2
 kill -INT "$pid"
-sleep 0.2
+eventually has_taken_signals "$pid"
 kill -INT "$pid"
 expect_end 130 "$pid"
 exec 3>&-
@@ -82,7 +82,7 @@ exec 3<>"$WORK/fifo"
 start "$CHANCTL" recv large --ack >"$WORK/fifo" 2>"$WORK/told"
 eventually has large '["queue"]["held"]' 1
 kill -INT "$pid"
-sleep 0.2
+eventually has_taken_signals "$pid"
 kill -INT "$pid"
 expect_end 130 "$pid"
 exec 3>&-

@@ -4,6 +4,10 @@
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "$0")/setup.bash"
 
+has_open() { # PID NAME: that process has the channel's object open
+    grep -q "/shmchan.$2\\>" "/proc/$1/maps"
+}
+
 chanctl create ch --messages 8 --message-size 1K
 object=$SHMCHAN_DIR/shmchan.ch
 
@@ -66,6 +70,8 @@ receiver=$pid
 eventually has other '["receivers"]' 1
 start "$CHANCTL" tap other --follow
 other=$pid
+eventually has_open "$tap" killed
+eventually has_open "$other" other
 sleep 1.2
 kill -0 "$tap" # a live sender: it goes on
 kill -KILL "$sender"
