@@ -37,6 +37,7 @@ struct book {
     atomic_uint phase;      /* enum book_phase */
     atomic_ullong steps;    /* of whoever directs the soak, while it winds up */
     atomic_ullong blows;    /* that have been dealt */
+    atomic_uint reaping;    /* whoever directs is in the kernel, clearing away a dead process */
     atomic_llong gap_ns;    /* the longest time in which nothing was received, as the watchdog saw it */
     atomic_uint faults;     /* broken promises */
     atomic_uint torn;       /* of which: content wrong, or changed under its viewer */

@@ -85,13 +85,15 @@ static void start(struct crew *crew, struct member *member)
     chan_close_receiver(worker->rx);
 }
 
-/* Its death is certain, or near. What it had in hand when it died may be gone. */
+/* It is dead. What it had in hand when it died may be gone. */
 static void bury(struct crew *crew, struct member *member)
 {
     pid_t pid = atomic_load(&member->pid);
     int status = 0;
+    atomic_store(&crew->book->reaping, 1);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    atomic_store(&crew->book->reaping, 0);
     if (!(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) && !(WIFEXITED(status) && !WEXITSTATUS(status)))
         book_fault(crew->book, "a worker of kind %d ended with status %#x", (int)member->worker.kind,
                    (unsigned)status);
@@ -185,8 +187,11 @@ void crew_end(struct crew *crew)
         if (atomic_load(&crew->members[i].pid))
             kill(atomic_load(&crew->members[i].pid), SIGCONT);
     for (unsigned i = 0; i < crew->size; i++) {
-        if (atomic_load(&crew->members[i].pid))
-            bury(crew, &crew->members[i]);
+        struct member *member = &crew->members[i];
+        while (atomic_load(&member->pid) && !is_dead(member))
+            usleep(500);
+        if (atomic_load(&member->pid))
+            bury(crew, member);
         atomic_fetch_add(&crew->book->steps, 1);
     }
 }

@@ -21,8 +21,8 @@ static const int64_t stuck_ns[] = {
     [BOOK_RUNNING] = INT64_C(5000000000), [BOOK_WINDING_UP] = INT64_C(60000000000)};
 
 /* Whoever directs may be held up itself: on a busy machine the kernel has been seen to spend many seconds in
- * its wait(), clearing /proc of the dead child. Nobody continues the stopped meanwhile, the only receiver
- * perhaps. */
+ * its wait(), clearing /proc of the dead child: a minute, once. Nobody continues the stopped meanwhile, the only
+ * receiver perhaps. */
 #define BLOWS_MIN 500
 
 /* After so many reports it is over. */
@@ -125,7 +125,8 @@ __attribute__((noreturn)) static void watch(const struct crew *crew)
         int64_t gap = chan_now() - since;
         if (now.phase == BOOK_RUNNING && now.blows != seen.blows && gap > atomic_load(&book->gap_ns))
             atomic_store(&book->gap_ns, gap);
-        if (now.phase != seen.phase || now.progress != seen.progress) {
+        bool reaps = now.phase == BOOK_WINDING_UP && atomic_load(&book->reaping);
+        if (now.phase != seen.phase || now.progress != seen.progress || reaps) {
             seen = now;
             since = chan_now();
         } else if (gap > stuck_ns[now.phase] &&
