@@ -33,7 +33,7 @@ struct conformance_case {
     const char *name;
     void (*body)(const struct flavour *flavour);
     unsigned flavours;
-    unsigned seconds; /* deadline; 0 means 20 */
+    unsigned seconds; /* deadline, where nothing else runs; 0 means 20 */
 };
 
 #define CASE(name, ...)                                                                                      \
