@@ -408,10 +408,8 @@ static void test_views_of_a_killed_receiver_are_delivered_again_to_a_sleeping_on
     pair_send(&pair, 0, 1);
     expect_result(actor_do(pair.rx, view_take, 0, FORM_TRY), 0);
     actor_begin_blocking(other, view_take, 0, FORM_BLOCK);
-    int64_t killed = chan_now();
     actor_kill(pair.rx);
     expect_result(actor_finish_within(other, 1000), 0);
-    expect(chan_now() - killed < 1000 * 1000000ll);
     expect_number(tell(other, view_deliveries, 0), 2);
     expect_result(tell(other, view_release, 0), 0);
     actor_end(other);

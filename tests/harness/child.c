@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "expect.h"
+#include "process.h"
 
 pid_t child_fork(void)
 {
@@ -49,6 +50,12 @@ int64_t child_result(struct child *child)
     if (got != (ssize_t)sizeof result)
         expect_never("child %d ended without a result", (int)child->pid);
     return result;
+}
+
+bool child_finishes_within(struct child *child, int milliseconds)
+{
+    struct pollfd entry = {.fd = child->result, .events = POLLIN};
+    return process_poll(&entry, milliseconds) == 1;
 }
 
 void child_reap(struct child *child)

@@ -3,6 +3,7 @@
 #ifndef HARNESS_CHILD_H
 #define HARNESS_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,7 +22,10 @@ pid_t child_fork(void);
 /* The result of the body; fails the test if the child ended without one. */
 int64_t child_result(struct child *child);
 
-/* The same, and the child reaped. */
+/* Whether the result is there within that time, as process_poll() counts it. */
+bool child_finishes_within(struct child *child, int milliseconds);
+
+/* The result, and the child reaped. */
 int64_t child_finish(struct child *child);
 
 /* SIGKILL; the child stays a zombie until child_reap(). child_kill() returns when it is one. */
