@@ -9,8 +9,10 @@
 struct tally {
     uint64_t cases, instructions, kills, stops;
     unsigned failures;
-    unsigned missed; /* victims that took another way than the one observed first */
-    unsigned lost;   /* messages */
+    /* Victims that took another way than the one observed first. Mostly while reading the clock, which begins anew if the
+     * time was changed meanwhile: so it is when stepped through, and not when run. */
+    unsigned missed;
+    unsigned lost; /* messages */
     int64_t *times_ns;
     size_t time_count, time_capacity;
 };
