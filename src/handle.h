@@ -197,7 +197,7 @@ bool chan__heal(struct chan *ch); /* true if there were dead endpoints */
 
 /* At the end of a sleep, however short: where no keeper watches, look for the dead if nobody has lately. */
 void chan__heal_if_alone(struct chan *ch);
-bool chan__life_is_stale(const struct chan *ch);
+bool chan__life_is_stale(struct chan *ch); /* everybody has left */
 void chan__wake_all(struct chan *ch);
 int chan__seal(struct chan *ch);            /* nothing is sent after this */
 void chan__others_may_end(struct chan *ch); /* a message is gone that other receivers may have waited for */

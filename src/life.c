@@ -194,16 +194,9 @@ void chan__heal_if_alone(struct chan *ch)
     (void)chan__heal(ch);
 }
 
-bool chan__life_is_stale(const struct chan *ch)
+/* True if nobody is seen, looking at one record after the other. */
+static bool seems_left(const struct segment *s)
 {
-    const struct segment *s = &ch->segment;
-    uint64_t state = chan__life_state(ch);
-    if (s->g.lifetime != CHAN_EPHEMERAL)
-        return false;
-    if (state & STATE_FINISHED)
-        return true;
-    if (!(state & (STATE_SENDERS_SEEN | STATE_RECEIVERS_SEEN)))
-        return false;
     for (uint32_t number = 0; number < s->g.endpoints; number++) {
         uint64_t status = load_acquire(&seg_record(s, number)->status);
         bool counts = status_state(status) != RECORD_FREE && status_role(status) != CHAN_ROLE_WEAK;
@@ -211,6 +204,22 @@ bool chan__life_is_stale(const struct chan *ch)
             return false;
     }
     return true;
+}
+
+bool chan__life_is_stale(struct chan *ch)
+{
+    const struct segment *s = &ch->segment;
+    uint64_t state = chan__life_state(ch);
+    if (s->g.lifetime != CHAN_EPHEMERAL)
+        return false;
+    if (state & STATE_FINISHED)
+        return true;
+    if (!(state & (STATE_SENDERS_SEEN | STATE_RECEIVERS_SEEN)) || !seems_left(s))
+        return false;
+    /* Somebody may have moved from a record not yet seen to one already passed, or adopted what seemed dead: the life
+     * word tells. */
+    (void)chan__heal(ch);
+    return chan__life_state(ch) & STATE_FINISHED;
 }
 
 int chan_shutdown(struct chan *ch)
