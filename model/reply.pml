@@ -144,7 +144,7 @@ next:	if
 		if
 		DIE(me)
 		STOP
-		:: atomic {
+		:: atomic { skip;
 #ifdef BREAK_TURN
 			/* the address is the place alone */
 			if
@@ -207,10 +207,10 @@ inline repair()
 				if
 				:: hturn[r] == h ->
 					if VANISH :: atomic { owner[b] == o && o % 4 != r -> own(b, r) } :: owner[b] != o || o % 4 == r fi;
-					if VANISH :: atomic { if :: hturn[r] == h -> hturn[r] = h + 1; spare[r] = b :: else fi } fi
+					if VANISH :: atomic { skip; if :: hturn[r] == h -> hturn[r] = h + 1; spare[r] = b :: else fi } fi
 				:: else
 				fi;
-				if VANISH :: atomic { if :: gen[r] == g && status[r] == DEAD && counted[r] == k -> counted[r] = k + 1 :: else fi } fi
+				if VANISH :: atomic { skip; if :: gen[r] == g && status[r] == DEAD && counted[r] == k -> counted[r] = k + 1 :: else fi } fi
 			:: else
 			fi
 		:: else
@@ -221,7 +221,7 @@ inline repair()
 #ifndef BREAK_NO_REFUSAL
 			if VANISH :: atomic { cas(t, b, t + 2, b, ok) } fi;
 #endif
-			if VANISH :: atomic { if :: held_turn[r] == t -> held_turn[r] = 0 :: else fi } fi
+			if VANISH :: atomic { skip; if :: held_turn[r] == t -> held_turn[r] = 0 :: else fi } fi
 		:: else
 		fi
 	:: else ->
@@ -242,7 +242,7 @@ inline repair()
 #endif
 				if
 				:: ok && o % 4 != r ->
-					if VANISH :: atomic { if :: owner[b] == o -> own(b, r) :: else fi } fi
+					if VANISH :: atomic { skip; if :: owner[b] == o -> own(b, r) :: else fi } fi
 				:: else
 				fi
 			:: else
@@ -253,7 +253,7 @@ inline repair()
 #endif
 		skip
 	fi;
-	if VANISH :: atomic { if :: gen[r] == g && status[r] == DEAD -> status[r] = FREE :: else fi } fi
+	if VANISH :: atomic { skip; if :: gen[r] == g && status[r] == DEAD -> status[r] = FREE :: else fi } fi
 }
 
 proctype Repairer()
