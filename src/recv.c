@@ -348,11 +348,12 @@ static ssize_t recv_many_until(struct chan_receiver *rx, struct iovec *messages,
             chan__recv_announce(rx, &unannounced);
     }
     chan__recv_announce(rx, &unannounced);
-    chan__note_end(rx, result);
     if (received) {
         rx->lag_untold = result == -EOVERFLOW;
         rx->deliveries = deliveries;
         chan__recv_returns(rx, received);
+    } else {
+        chan__note_end(rx, result);
     }
     chan__handle_leave(&rx->handle);
     return received ? (ssize_t)received : result;

@@ -182,6 +182,26 @@ static void test_closed_is_told_with_messages_left_and_drained_only_without(cons
     pair_close(flavour, &pair);
 }
 
+static int64_t recv_batch_of_two(struct party *me, int64_t a, int64_t b)
+{
+    struct iovec one = {.iov_base = me->buffer, .iov_len = flavour_largest(me->flavour)}, two[] = {one, one};
+    (void)a, (void)b;
+    return chan_recv_many(me->rx, two, 2);
+}
+
+/* A batch that met the end says how much came before it; only the next call tells of the end. */
+static void test_a_batch_that_met_the_end_has_not_told_of_it(const struct flavour *flavour)
+{
+    struct pair pair = pair_open(flavour, 3);
+    pair_send(&pair, 0, 1);
+    expect_result(chan_shutdown(pair.ch), 0);
+    expect_result(ask(pair.rx, recv_batch_of_two), 1);
+    expect_number(ask(pair.rx, is_terminated), 0);
+    expect_result(ask(pair.rx, recv_batch_of_two), -EPIPE);
+    expect_number(ask(pair.rx, is_terminated), 1);
+    pair_close(flavour, &pair);
+}
+
 int main(int argc, char **argv)
 {
     static const struct conformance_case cases[] = {
@@ -194,6 +214,7 @@ int main(int argc, char **argv)
              FOR_FEW | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
         CASE(test_a_send_in_flight_at_shutdown_is_received_or_refused_never_both, RENDEZVOUS_TOO, 0),
         CASE(test_closed_is_told_with_messages_left_and_drained_only_without, 0, 0),
+        CASE(test_a_batch_that_met_the_end_has_not_told_of_it, FOR_INLINE, 0),
     };
     return suite_run("shutdown", cases, sizeof cases / sizeof *cases, argc, argv);
 }
