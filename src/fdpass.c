@@ -7,13 +7,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* As many as the room for one may have place for, by its alignment; on all machines, so that a second one shows. */
-#define DESCRIPTORS_MAX 2
+#ifndef SCM_PIDFD /* C libraries older than Linux 6.5; the number is the kernel's */
+#define SCM_PIDFD 4
+#endif
+
+/* Of all that the options of a socket let the kernel add: credentials, a security label, a time, a pidfd. Where there is
+ * no room for that, it leaves out what comes after, which may be the descriptor. */
+#define CONTROL_BYTES 1024
 
 /* Aligned as control messages have to be. */
 union control {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+    char bytes[CONTROL_BYTES];
 };
 
 int chan_send_fd(int socket, const struct chan *ch)
@@ -38,22 +43,36 @@ int chan_send_fd(int socket, const struct chan *ch)
     return n < 0 ? -errno : 0;
 }
 
+/* Those of one control message. The first one passed is kept, all others are closed. */
+static void sort_out(struct cmsghdr *header, int *kept, size_t *passed)
+{
+    const unsigned char *data = CMSG_DATA(header);
+    if (header->cmsg_level != SOL_SOCKET ||
+        (header->cmsg_type != SCM_RIGHTS && header->cmsg_type != SCM_PIDFD))
+        return;
+    for (size_t at = 0; at + CMSG_LEN(sizeof(int)) <= header->cmsg_len; at += sizeof(int)) {
+        int fd;
+        memcpy(&fd, data + at, sizeof fd);
+        if (header->cmsg_type == SCM_RIGHTS && !(*passed)++)
+            *kept = fd;
+        else
+            close(fd);
+    }
+}
+
 /* The one descriptor that came, or -ENOMSG: there was none, or there were several. Those are this process's by now, also
  * where more were sent than there was room for. */
 static int only_descriptor(struct msghdr *message)
 {
-    int fds[DESCRIPTORS_MAX];
-    size_t count = 0;
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-        count = (header->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
-        memcpy(fds, CMSG_DATA(header), count * sizeof *fds);
+    int fd = -ENOMSG;
+    size_t passed = 0;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header))
+        sort_out(header, &fd, &passed);
+    if (passed > 1) {
+        close(fd);
+        return -ENOMSG;
     }
-    if (count == 1)
-        return fds[0];
-    while (count)
-        close(fds[--count]);
-    return -ENOMSG;
+    return fd;
 }
 
 int chan_recv_fd(int socket, uint32_t flags, struct chan **out)

@@ -9,6 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifndef SO_PASSPIDFD /* headers older than Linux 6.5 */
+#define SO_PASSPIDFD 76
+#endif
+
 #include "expect.h"
 #include "pair.h"
 #include "process.h"
@@ -171,6 +175,29 @@ static void test_more_descriptors_than_one_are_refused_and_closed(void)
     close(ends[1]);
 }
 
+/* What such options add comes before the descriptor, or, a pidfd, after it. */
+static void test_what_a_sockets_options_add_is_no_hindrance(void)
+{
+    static const int options[] = {SO_PASSCRED, SO_TIMESTAMP, SO_PASSPIDFD};
+    struct chan *ch, *arrived;
+    expect_result(chan_create_anonymous(NULL, &ch), 0);
+    int descriptors = process_descriptors();
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        int ends[2], on = 1;
+        expect(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) == 0);
+        for (size_t option = 0; option <= i; option++) /* SO_PASSPIDFD: since Linux 6.5 */
+            expect(!setsockopt(ends[1], SOL_SOCKET, options[option], &on, sizeof on) || errno == ENOPROTOOPT);
+        expect_result(chan_send_fd(ends[0], ch), 0);
+        expect_result(chan_recv_fd(ends[1], 0, &arrived), 0);
+        expect_number(chan_same(ch, arrived), 1);
+        chan_close(arrived);
+        close(ends[0]);
+        close(ends[1]);
+        expect_number(process_descriptors(), descriptors);
+    }
+    chan_close(ch);
+}
+
 static void test_the_descriptor_stays_the_callers(const struct flavour *flavour)
 {
     struct chan *ch = flavour_create(flavour, 3), *again;
@@ -281,6 +308,7 @@ int main(int argc, char **argv)
         PLAIN(test_defaults_are_filled_in, 0),
         PLAIN(test_what_comes_without_a_descriptor_is_told_apart_from_the_end, 0),
         PLAIN(test_more_descriptors_than_one_are_refused_and_closed, 0),
+        PLAIN(test_what_a_sockets_options_add_is_no_hindrance, 0),
         PLAIN(test_list_shows_each_channel_once_until_told_to_stop, 0),
         PLAIN(test_the_directory_is_the_one_of_the_environment, 0),
     };
