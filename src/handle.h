@@ -231,8 +231,9 @@ int chan__wait_patiently(struct handle *h, uint32_t waits_for, int (*attempt)(vo
  * the descriptor for it unreadable until there may be something. */
 int chan__pollable_attempt(struct handle *h, uint32_t waits_for, int (*attempt)(void *), void *operation);
 
-/* The handle's thread is going to sleep by itself: nobody need sleep for it. Close them all. */
-void chan__pollables_rest(struct handle *h);
+/* The handle's thread has tried, in vain, and is going to sleep for that by itself: nobody need sleep for it. Close them
+ * all. */
+void chan__pollables_rest(struct handle *h, uint32_t waits_for);
 void chan__pollables_close(struct handle *h);
 
 /* the thread that sleeps for them (poller.c) */

@@ -52,10 +52,10 @@ int chan__pollable_attempt(struct handle *h, uint32_t waits_for, int (*attempt)(
     return result;
 }
 
-void chan__pollables_rest(struct handle *h)
+void chan__pollables_rest(struct handle *h, uint32_t waits_for)
 {
     for (struct pollable *p = h->pollables; p; p = p->next)
-        chan__poller_rest(p);
+        chan__poller_rest(p, p->waits_for == waits_for);
 }
 
 void chan__pollables_close(struct handle *h)
@@ -111,7 +111,7 @@ static int look(struct subject s)
         result = chan__pollable_attempt(s.handle, s.waits_for, s.look, s.endpoint);
     struct pollable *p = result == -EAGAIN ? NULL : find(s.handle, s.waits_for);
     if (p && load_acquire(&p->armed))
-        chan__poller_rest(p);
+        chan__poller_rest(p, false);
     return result;
 }
 

@@ -75,8 +75,9 @@ int chan__poller_add(struct pollable *p);
 /* It sleeps no more on the word when this returns. */
 void chan__poller_remove(struct pollable *p);
 
-/* Arm it: the word was `key`. And have it rest, because its thread is going to sleep by itself. */
+/* Arm it: the word was `key`. And have it rest, because its thread is going to sleep by itself, or has found something.
+ * `was_vain`: what it may have been woken for is not there any more; else others are to hear of that in time. */
 void chan__poller_arm(struct pollable *p, uint32_t key);
-void chan__poller_rest(struct pollable *p);
+void chan__poller_rest(struct pollable *p, bool was_vain);
 
 #endif

@@ -344,12 +344,13 @@ void chan__poller_arm(struct pollable *p, uint32_t key)
         chan__waitset_ring(&current->waitset);
 }
 
-void chan__poller_rest(struct pollable *p)
+void chan__poller_rest(struct pollable *p, bool was_vain)
 {
     pthread_mutex_lock(&lock);
     if (p->armed)
         rest(p, chan_now());
-    p->pass_on_ns = INT64_MAX;
+    if (was_vain)
+        p->pass_on_ns = INT64_MAX;
     bool wake = p->is_slept_on;
     p->lingers = false;
     pthread_mutex_unlock(&lock);

@@ -172,7 +172,7 @@ int chan__wait_patiently(struct handle *h, uint32_t waits_for, int (*attempt)(vo
     int result = -EAGAIN;
     if (deadline_ns == DEADLINE_TRY)
         return chan__pollable_attempt(h, waits_for, attempt, operation);
-    chan__pollables_rest(h);
+    chan__pollables_rest(h, waits_for);
     if (h->spinning != SPIN_NEVER)
         result = spin(h, attempt, operation);
     if (result == -EAGAIN)
@@ -189,6 +189,6 @@ int chan__wait_for_end(struct handle *h, int (*attempt)(void *), void *operation
         return chan__pollable_attempt(h, CHAN_WAITS_FOR_CLOSE, attempt, operation);
     if (result != -EAGAIN)
         return result;
-    chan__pollables_rest(h);
+    chan__pollables_rest(h, CHAN_WAITS_FOR_CLOSE);
     return sleep_until(h, CHAN_WAITS_FOR_CLOSE, attempt, operation, deadline_ns);
 }

@@ -201,6 +201,44 @@ static void test_closing_and_calls_of_its_own_pass_the_wake_up_on(void)
     chan_close(ch);
 }
 
+/* As loops do that are called again and again, for want of room, until who looks around does so seldom. */
+static void fall_asleep(struct chan_sender *const senders[2], int64_t milliseconds)
+{
+    int64_t end = chan_deadline(milliseconds * MS);
+    while (chan_now() < end) {
+        for (int i = 0; i < 2; i++)
+            if (is_readable(sender_fd(senders[i])))
+                expect_result(put(senders[i]), -EAGAIN);
+        process_sleep_ms(1);
+    }
+}
+
+/* Of one place two are told, who then wait for something else; the third gets it. */
+static void test_a_call_that_waits_for_something_else_passes_the_wake_up_on(void)
+{
+    struct chan *ch = create(CHAN_QUEUE, 1);
+    struct chan_receiver *rx = receiver_of(ch);
+    struct chan_sender *senders[] = {sender_of(ch), sender_of(ch)};
+    struct errand errand = {ch, 1, 0};
+    struct child child;
+    expect_result(put(senders[0]), 0);
+    fall_asleep(senders, A_MOMENT_MS);
+    child_spawn(&child, send_later, &errand);
+    fall_asleep(senders, UNTIL_CALM_MS);
+    int64_t begin = chan_now();
+    expect_result(take(rx), 0);
+    for (int i = 0; i < 2; i++) {
+        expect(becomes_readable(sender_fd(senders[i])));
+        expect_result(chan_wait_closed_timeout(senders[i], 1 * MS), -ETIMEDOUT);
+    }
+    expect_number(child_finish(&child), 0);
+    expect(chan_now() - begin < 500 * MS);
+    for (int i = 0; i < 2; i++)
+        chan_close_sender(senders[i]);
+    chan_close_receiver(rx);
+    chan_close(ch);
+}
+
 static int64_t use_the_parents(void *argument)
 {
     struct chan_receiver *rx = argument;
@@ -384,6 +422,7 @@ int main(int argc, char **argv)
         PLAIN(test_no_change_is_missed_by_edge, 60),
         PLAIN(test_what_busy_loops_leave_goes_to_others, 40),
         PLAIN(test_closing_and_calls_of_its_own_pass_the_wake_up_on, 20),
+        PLAIN(test_a_call_that_waits_for_something_else_passes_the_wake_up_on, 20),
         PLAIN(test_a_child_has_its_own_or_none, 20),
         PLAIN(test_descriptors_and_their_thread_end_with_the_handles, 20),
         PLAIN(test_what_took_a_closed_descriptors_number_is_left_alone, 20),
