@@ -34,7 +34,8 @@
 /* A descriptor (level.c): readable while the level is up, as it is at first. */
 struct level {
     int fd;
-    bool is_marked; /* it bears the mark by which it is known */
+    bool is_marked;  /* it bears the mark by which it is known */
+    uint32_t serial; /* which one of this process's */
 };
 
 int chan__level_open(struct level *level); /* -EMFILE -ENFILE -ENOMEM, or how a sandbox refuses */

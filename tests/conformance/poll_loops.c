@@ -330,6 +330,30 @@ static void test_what_took_a_closed_descriptors_number_is_left_alone(void)
     chan_close(ch);
 }
 
+/* What has the number is another descriptor of ours: of a handle that was got after the program had closed all. */
+static void test_a_descriptor_that_took_a_closed_ones_number_is_left_alone(void)
+{
+    struct chan *ch = create(CHAN_QUEUE, 4);
+    struct chan_sender *tx = sender_of(ch);
+    struct chan_receiver *old = receiver_of(ch), *rx = receiver_of(ch);
+    int fd = receiver_fd(old);
+    close(fd);
+    expect_result(put(tx), 0);
+    expect_number(receiver_fd(rx), fd);
+    expect_result(take(old), 0);
+    expect_result(take(old), -EAGAIN);
+    expect(is_readable(fd)); /* rx has not tried */
+    expect_result(take(rx), -EAGAIN);
+    chan_close_receiver(old);
+    expect_result(put(tx), 0);
+    expect(becomes_readable(fd));
+    expect_result(take(rx), 0);
+    chan_close_receiver(rx);
+    expect(fcntl(fd, F_GETFD) < 0);
+    chan_close_sender(tx);
+    chan_close(ch);
+}
+
 static int64_t idle_by_epoll(void *argument)
 {
     const struct errand *e = argument;
@@ -426,6 +450,7 @@ int main(int argc, char **argv)
         PLAIN(test_a_child_has_its_own_or_none, 20),
         PLAIN(test_descriptors_and_their_thread_end_with_the_handles, 20),
         PLAIN(test_what_took_a_closed_descriptors_number_is_left_alone, 20),
+        PLAIN(test_a_descriptor_that_took_a_closed_ones_number_is_left_alone, 20),
         PLAIN(test_an_idle_loop_wakes_less_than_once_a_second, 30),
         PLAIN(test_loops_of_several_threads_come_and_go, 20),
     };
