@@ -18,7 +18,7 @@ struct chan {
     unsigned fork_count;    /* chan__fork_count() when `watch` was set: a child has no keeper */
     atomic_bool keeps_memory; /* growable: this process cannot give any back */
     _Atomic(int64_t)
-        healed_ns;     /* when a call of this process last looked for the dead because nobody else does */
+        healed_ns;     /* when somebody of this process last looked for the dead because it was time */
     struct chan *next; /* keeper's list */
     char *path;        /* NULL for an anonymous channel */
     char name[CHAN_NAME_MAX + 1];
@@ -195,8 +195,10 @@ static inline uint64_t chan__life_state(const struct chan *ch)
 }
 bool chan__heal(struct chan *ch); /* true if there were dead endpoints */
 
-/* At the end of a sleep, however short: where no keeper watches, look for the dead if nobody has lately. */
-void chan__heal_if_alone(struct chan *ch);
+/* At the end of a sleep, however short: look for the dead, and tell the others, unless somebody of this process has done so
+ * lately (patience.h). And when it is time for that again. */
+void chan__heal_if_due(struct chan *ch);
+int64_t chan__heal_due(const struct chan *ch);
 bool chan__life_is_stale(struct chan *ch); /* everybody has left */
 void chan__wake_all(struct chan *ch);
 int chan__seal(struct chan *ch);            /* nothing is sent after this */

@@ -183,15 +183,19 @@ bool chan__heal(struct chan *ch)
     return report.dead;
 }
 
-void chan__heal_if_alone(struct chan *ch)
+int64_t chan__heal_due(const struct chan *ch)
 {
-    if (chan__keeper_watches(ch))
-        return;
+    return atomic_load(&ch->healed_ns) + (chan__keeper_watches(ch) ? PATIENCE_NS : PATIENCE_ALONE_NS);
+}
+
+void chan__heal_if_due(struct chan *ch)
+{
     int64_t now = chan_now();
-    if (now - atomic_load(&ch->healed_ns) < PATIENCE_ALONE_NS)
+    if (now < chan__heal_due(ch))
         return;
     atomic_store(&ch->healed_ns, now);
-    (void)chan__heal(ch);
+    if (chan__heal(ch))
+        chan__wake_all(ch);
 }
 
 /* True if nobody is seen, looking at one record after the other. */

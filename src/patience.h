@@ -3,7 +3,11 @@
  *
  * With the keeper, deaths wake it, and in the end it looks around only about once a second; but soon after it fell
  * asleep, or was woken for nothing: a process that was stopped before it gave notice may not have seen it fall asleep,
- * or have warned it. Without, it looks after the dead itself, every 20 ms. */
+ * or have warned it.
+ *
+ * Of leases that end nobody is told, and without a keeper nobody is told of deaths. So one of those of a process that
+ * wait, however briefly each of them does, looks for the dead every 1.25 s, and without a keeper every 20 ms
+ * (chan__heal_if_due()). No sleep lasts beyond that time. */
 #ifndef SRC_PATIENCE_H
 #define SRC_PATIENCE_H
 
@@ -16,24 +20,26 @@
 
 struct patience {
     int64_t now_ns; /* of the next sleep, at most */
-    bool alone;     /* no keeper watches */
 };
 
-/* When the next sleep ends by itself. */
-static inline int64_t patience_end(struct patience *p, int64_t now_ns, int64_t deadline_ns)
+/* When the next sleep ends by itself; it is time to look for the dead at heal_ns. If that is over, the sleep is a short
+ * one, and not none: who is too slow for more than one look in that time is to sleep, too. */
+static inline int64_t patience_end(const struct patience *p, int64_t now_ns, int64_t heal_ns,
+                                   int64_t deadline_ns)
 {
-    int64_t most_ns = p->alone ? PATIENCE_ALONE_NS : PATIENCE_NS;
-    if (p->now_ns > most_ns)
-        p->now_ns = most_ns;
-    return deadline_ns - now_ns < p->now_ns ? deadline_ns : now_ns + p->now_ns;
+    int64_t end_ns = now_ns + p->now_ns;
+    if (heal_ns <= now_ns)
+        heal_ns = now_ns + PATIENCE_WARNED_NS;
+    if (heal_ns < end_ns)
+        end_ns = heal_ns;
+    return deadline_ns < end_ns ? deadline_ns : end_ns;
 }
 
-/* After a sleep that lasted to its own end, or not. True: it is time to look for the dead. */
-static inline bool patience_is_over(struct patience *p, bool to_its_end)
+/* After a sleep that lasted to its own end, or not. */
+static inline void patience_learn(struct patience *p, bool to_its_end)
 {
-    bool over = to_its_end && (p->alone || p->now_ns == PATIENCE_NS);
-    p->now_ns = to_its_end ? p->now_ns * PATIENCE_GROWTH : PATIENCE_WARNED_NS;
-    return over;
+    int64_t longer_ns = p->now_ns < PATIENCE_NS / PATIENCE_GROWTH ? p->now_ns * PATIENCE_GROWTH : PATIENCE_NS;
+    p->now_ns = to_its_end ? longer_ns : PATIENCE_WARNED_NS;
 }
 
 #endif

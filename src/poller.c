@@ -120,8 +120,7 @@ static void attend(struct pollable *p, int64_t now_ns)
         p->was_rung = true;
         p->pass_on_ns = now_ns + PASS_ON_NS;
     } else if (p->armed && now_ns >= p->look_ns) {
-        if (p->patience_ns == LOOK_NS)
-            look_after(p->handle->chan);
+        chan__heal_if_due(p->handle->chan);
         rest(p, now_ns);
         p->was_rung = false;
     } else if (now_ns >= p->pass_on_ns) {

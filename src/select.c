@@ -284,26 +284,21 @@ static int sleep_once(struct chan_select *sel, uint32_t bell, int64_t end_ns)
     return chan__waitset_sleep(&sel->waitset, bell, sel->keys, keys, sel->fds, fds, end_ns < 0 ? 0 : end_ns);
 }
 
-static bool has_no_keeper(const struct chan_select *sel)
-{
-    for (uint32_t i = 0; i < sel->count; i++)
-        if (is_endpoint(&sel->arms[i]) && !chan__keeper_watches(sel->arms[i].handle->chan))
-            return true;
-    return false;
-}
-
-static void heal_all(struct chan_select *sel)
+static void heal_all_due(struct chan_select *sel)
 {
     for (uint32_t i = 0; i < sel->count; i++)
         if (is_endpoint(&sel->arms[i]))
-            (void)chan__heal(sel->arms[i].handle->chan);
+            chan__heal_if_due(sel->arms[i].handle->chan);
 }
 
-static void heal_all_alone(struct chan_select *sel)
+static int64_t first_heal_due(const struct chan_select *sel)
 {
-    for (uint32_t i = 0; i < sel->count; i++)
-        if (is_endpoint(&sel->arms[i]))
-            chan__heal_if_alone(sel->arms[i].handle->chan);
+    int64_t first = INT64_MAX;
+    for (uint32_t i = 0; i < sel->count; i++) {
+        int64_t due = is_endpoint(&sel->arms[i]) ? chan__heal_due(sel->arms[i].handle->chan) : INT64_MAX;
+        first = due < first ? due : first;
+    }
+    return first;
 }
 
 static bool is_interruptible(const struct chan_select *sel)
@@ -372,16 +367,14 @@ static void begin_turn(struct turn *turn, const struct chan_select *sel, int64_t
 static int sleep_patiently(struct chan_select *sel, uint32_t bell, struct patience *patience,
                            int64_t turn_ends, int64_t deadline_ns)
 {
-    patience->alone = has_no_keeper(sel);
-    int64_t end = patience_end(patience, chan_now(), deadline_ns);
+    int64_t end = patience_end(patience, chan_now(), first_heal_due(sel), deadline_ns);
     bool is_cut_short = turn_ends < end;
     int slept = sleep_once(sel, bell, is_cut_short ? turn_ends : end);
     note_what_rang(sel);
     bool timer_is_due = slept == -ETIMEDOUT && chan_now() < end;
-    if (!timer_is_due && patience_is_over(patience, slept == -ETIMEDOUT && end != deadline_ns))
-        heal_all(sel);
-    else if (patience->alone)
-        heal_all_alone(sel);
+    if (!timer_is_due)
+        patience_learn(patience, slept == -ETIMEDOUT && end != deadline_ns);
+    heal_all_due(sel);
     return slept;
 }
 
@@ -395,7 +388,7 @@ static enum occasion occasion_of(int slept, const struct turn *turn)
 static int wait_for_one(struct selecting *s, int64_t deadline_ns)
 {
     struct chan_select *sel = s->sel;
-    struct patience patience = {PATIENCE_WARNED_NS, false};
+    struct patience patience = {PATIENCE_WARNED_NS};
     struct turn turn = {-1, TURN_NS, CHAN_FOREVER};
     enum occasion occasion = NOTHING_NEW;
     for (int slept = 0;;) {

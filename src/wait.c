@@ -108,19 +108,16 @@ atomic_u32 *chan__sleeps_on(const struct handle *h, uint32_t waits_for)
 static int sleep_once(struct handle *h, uint32_t waits_for, uint32_t key, int64_t deadline_ns,
                       struct patience *patience)
 {
-    patience->alone = !chan__keeper_watches(h->chan);
     int64_t now = chan_now();
     if (now >= deadline_ns) {
-        chan__heal_if_alone(h->chan);
+        chan__heal_if_due(h->chan);
         return -ETIMEDOUT;
     }
-    int64_t end = patience_end(patience, now, deadline_ns);
+    int64_t end = patience_end(patience, now, chan__heal_due(h->chan), deadline_ns);
     int result = chan__event_wait(chan__sleeps_on(h, waits_for), key, end);
     chan__count_sleep(h->endpoint.party.record, waits_for, (uint64_t)(chan_now() - now));
-    if (patience_is_over(patience, result == -ETIMEDOUT && end != deadline_ns))
-        (void)chan__heal(h->chan);
-    else
-        chan__heal_if_alone(h->chan);
+    patience_learn(patience, result == -ETIMEDOUT && end != deadline_ns);
+    chan__heal_if_due(h->chan);
     if (result == -EINTR && h->flags & CHAN_INTERRUPTIBLE)
         return -EINTR;
     return -EAGAIN;
@@ -141,7 +138,7 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
     store_release(&record->waits_for, waits_for);
     int result;
     bool interrupted = false;
-    struct patience patience = {PATIENCE_WARNED_NS, false};
+    struct patience patience = {PATIENCE_WARNED_NS};
     for (;;) {
         atomic_u32 *event = chan__sleeps_on(h, waits_for);
         uint32_t key = chan__event_prepare(event);

@@ -90,8 +90,7 @@ static void announce(struct chan_waiter *w)
 {
     struct seg_record *record = w->handle->endpoint.party.record;
     w->begin_ns = chan_now();
-    w->patience.alone = !chan__keeper_watches(w->handle->chan);
-    w->end_ns = patience_end(&w->patience, w->begin_ns, CHAN_FOREVER);
+    w->end_ns = patience_end(&w->patience, w->begin_ns, chan__heal_due(w->handle->chan), CHAN_FOREVER);
     store_relaxed(&record->waiting_since_ns, (uint64_t)w->begin_ns);
     store_release(&record->waits_for, w->waits_for);
     w->key = chan__event_prepare(event_of(w)); /* SLEEP */
@@ -113,10 +112,8 @@ static void end_sleep(struct chan_waiter *w)
     w->was_rung |= is_rung;
     chan__count_sleep(w->handle->endpoint.party.record, w->waits_for, (uint64_t)(now - w->begin_ns));
     stop_waiting(w);
-    if (patience_is_over(&w->patience, to_its_end))
-        (void)chan__heal(w->handle->chan);
-    else
-        chan__heal_if_alone(w->handle->chan);
+    patience_learn(&w->patience, to_its_end);
+    chan__heal_if_due(w->handle->chan);
 }
 
 /* This may have been the one sleeper woken for a message that it cannot take: somebody else may. */

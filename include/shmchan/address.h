@@ -43,9 +43,10 @@ CHAN_API CHAN_MUST_USE int chan_address_of_receiver(const struct chan_receiver *
 
 /* Lend a prepared endpoint until `deadline_ns` (chan_now()): if nobody has taken its place or adopted it by then, it
  * counts as dead, for everybody, though this process lives. Whoever attaches or repairs notices that at once, whoever waits
- * within 1.25 s. CHAN_FOREVER: without end, as it is at first. It may be put off again before it has ended: 0 says that it
- * is, for everybody. The handle is to be closed in any case; where the side admits one endpoint the seat is taken until
- * then. -EINVAL: not prepared. -ENOENT: somebody has taken its place, or its lease has ended. Since 0.1. */
+ * within 1.25 s, by a descriptor within 6. CHAN_FOREVER: without end, as it is at first. It may be put off again before it
+ * has ended: 0 says that it is, for everybody. The handle is to be closed in any case; where the side admits one endpoint
+ * the seat is taken until then. -EINVAL: not prepared. -ENOENT: somebody has taken its place, or its lease has ended. Since
+ * 0.1. */
 CHAN_API CHAN_MUST_USE int chan_lease_sender(struct chan_sender *prepared, int64_t deadline_ns);
 CHAN_API CHAN_MUST_USE int chan_lease_receiver(struct chan_receiver *prepared, int64_t deadline_ns);
 

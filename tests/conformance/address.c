@@ -526,6 +526,56 @@ static void test_a_lease_that_nobody_saw_end_has_ended(const struct flavour *fla
     }
 }
 
+#define BRIEFLY_NS INT64_C(5000000)
+
+static int receive_briefly(struct chan_receiver *rx)
+{
+    char buffer[64];
+    return chan_recv_timeout(rx, buffer, sizeof buffer, NULL, BRIEFLY_NS);
+}
+
+/* -ETIMEDOUT: the timer was first. */
+static int select_until_a_tick(struct chan_receiver *rx)
+{
+    struct chan_select *select;
+    struct chan_timer *timer;
+    struct chan_selected out;
+    expect_result(chan_select_create(CHAN_SELECT_BIASED, &select), 0);
+    expect_result(chan_timer_every(BRIEFLY_NS, &timer), 0);
+    expect_number(chan_select_recv(select, rx), 0);
+    expect_number(chan_select_timer(select, timer), 1);
+    for (int ticks = 0; ticks < 20; ticks++) {
+        expect_result(chan_select(select, &out), 0);
+        if (out.index == 0)
+            break;
+    }
+    chan_select_close(select);
+    chan_timer_close(timer);
+    return out.index == 0 ? out.result : -ETIMEDOUT;
+}
+
+/* Nobody else looks, and no call sleeps for as long as it takes until one that sleeps does. */
+static void test_who_waits_for_moments_learns_that_a_lease_has_ended(const struct flavour *flavour)
+{
+    int (*const waits[])(struct chan_receiver *) = {receive_briefly, select_until_a_tick};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        struct chan *ch = flavour_create(flavour, 2);
+        struct chan_sender *tx;
+        struct chan_receiver *rx;
+        int64_t end = chan_deadline(LAPSED_MS * INT64_C(1000000));
+        int result = -ETIMEDOUT;
+        expect_result(chan_attach_receiver(ch, 0, &rx), 0);
+        expect_result(chan_prepare_sender(ch, 0, &tx), 0);
+        expect_result(chan_lease_sender(tx, chan_deadline(SOON_NS)), 0);
+        while (result == -ETIMEDOUT && chan_now() < end)
+            result = waits[i](rx);
+        expect_result(result, -EPIPE);
+        chan_close_sender(tx);
+        chan_close_receiver(rx);
+        flavour_finish(flavour, ch);
+    }
+}
+
 static void test_a_place_taken_in_time_outlives_the_lease(const struct flavour *flavour)
 {
     struct flavour of = carrier(flavour);
@@ -588,6 +638,8 @@ int main(int argc, char **argv)
              FOR_INLINE | FOR_MANY | FOR_EPHEMERAL | FOR_NAMED | WITHOUT_KEEPER_TOO, 60),
         CASE(test_a_lease_ends_once_and_for_all, FOR_INLINE | FOR_MANY, 0),
         CASE(test_a_lease_that_nobody_saw_end_has_ended, FOR_INLINE | FOR_MANY, 0),
+        CASE(test_who_waits_for_moments_learns_that_a_lease_has_ended,
+             FOR_INLINE | FOR_MANY | FOR_NAMED | FOR_EPHEMERAL, 0),
         CASE(test_a_place_taken_in_time_outlives_the_lease, FOR_INLINE | FOR_MANY | FOR_NAMED, 0),
         CASE(test_only_what_is_prepared_can_be_lent, FOR_INLINE | FOR_MANY, 0),
     };

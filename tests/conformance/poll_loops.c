@@ -201,7 +201,10 @@ static void test_closing_and_calls_of_its_own_pass_the_wake_up_on(void)
     chan_close(ch);
 }
 
-/* As loops do that are called again and again, for want of room, until who looks around does so seldom. */
+/* So long that whoever fell asleep when it began looks around after another second only. */
+#define UNTIL_SELDOM_MS 1500
+
+/* As loops do that are called again and again, for want of room. */
 static void fall_asleep(struct chan_sender *const senders[2], int64_t milliseconds)
 {
     int64_t end = chan_deadline(milliseconds * MS);
@@ -224,7 +227,7 @@ static void test_a_call_that_waits_for_something_else_passes_the_wake_up_on(void
     expect_result(put(senders[0]), 0);
     fall_asleep(senders, A_MOMENT_MS);
     child_spawn(&child, send_later, &errand);
-    fall_asleep(senders, UNTIL_CALM_MS);
+    fall_asleep(senders, UNTIL_SELDOM_MS);
     int64_t begin = chan_now();
     expect_result(take(rx), 0);
     for (int i = 0; i < 2; i++) {
