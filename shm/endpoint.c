@@ -225,8 +225,11 @@ int chan__endpoint_show(struct endpoint *e, uint32_t state)
                   load_relaxed(sends ? &record->send_waited_ns : &record->recv_waited_ns));
     store_relaxed(&record->waits_for, CHAN_WAITS_FOR_NOTHING);
     uint64_t shown = status_with_state(e->status, state);
-    if (!cas_acq_rel_u64(&record->status, e->status, shown)) /* STATUS */
+    if (!cas_acq_rel_u64(&record->status, e->status, shown)) { /* STATUS */
+        if (status_state(e->status) == CHAN_STATE_PREPARED)
+            (void)madvise(e->life, page_bytes(), MADV_DOFORK); /* a prepared one's handle still */
         return -ENOENT;
+    }
     e->status = shown;
     return 0;
 }

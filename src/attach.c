@@ -163,7 +163,11 @@ static int adopt(struct handle *h)
 {
     if (h->state != CHAN_STATE_PREPARED)
         return -EINVAL;
-    int result = chan__endpoint_show(&h->endpoint, CHAN_STATE_LIVE);
+    int result = chan__forks_hold(); /* a child inherits the handle and its mapping, or neither */
+    if (result)
+        return result;
+    result = chan__endpoint_show(&h->endpoint, CHAN_STATE_LIVE);
+    chan__forks_release();
     if (result)
         return result;
     h->fork_count = chan__fork_count();

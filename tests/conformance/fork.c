@@ -2,6 +2,8 @@
 /* fork: inherited handles are refused; prepared ones count at once, are adopted, or go with the child. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -206,6 +208,36 @@ static void test_a_prepared_handle_may_be_adopted_where_it_was_prepared(const st
     pair_close(flavour, &pair);
 }
 
+/* Of the mappings of this process, how many no child inherits. */
+static int mappings_kept_from_children(void)
+{
+    char line[512];
+    int kept = 0;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    expect(maps != NULL);
+    while (fgets(line, sizeof line, maps))
+        kept += !strncmp(line, "VmFlags:", 8) && strstr(line, " dc");
+    fclose(maps);
+    return kept;
+}
+
+/* It stays a prepared one: a child that has it, and closes it, unmaps what it inherited, and not something else. */
+static void test_a_place_handed_over_cannot_be_adopted_and_is_inherited_still(const struct flavour *flavour)
+{
+    struct chan *ch = flavour_create(flavour, 2);
+    struct chan_address address;
+    struct chan_sender *prepared, *successor;
+    expect_result(chan_prepare_sender(ch, 0, &prepared), 0);
+    expect_result(chan_address_of_sender(prepared, &address), 0);
+    expect_result(chan_attach_sender_at(&address, 0, 0, &successor), 0);
+    int kept = mappings_kept_from_children();
+    expect_result(chan_adopt_sender(prepared), -ENOENT);
+    expect_number(mappings_kept_from_children(), kept);
+    chan_close_sender(prepared);
+    chan_close_sender(successor);
+    flavour_finish(flavour, ch);
+}
+
 static void test_a_handle_that_was_not_prepared_cannot_be_adopted(const struct flavour *flavour)
 {
     struct party me;
@@ -381,6 +413,7 @@ int main(int argc, char **argv)
         CASE(test_a_prepared_sender_counts_at_once_and_is_adopted_by_the_child, 0, 0),
         CASE(test_a_prepared_receiver_counts_at_once_and_is_adopted_by_the_child, 0, 0),
         CASE(test_a_prepared_handle_may_be_adopted_where_it_was_prepared, 0, 0),
+        CASE(test_a_place_handed_over_cannot_be_adopted_and_is_inherited_still, FOR_MANY | FOR_FEW, 0),
         CASE(test_a_handle_that_was_not_prepared_cannot_be_adopted, 0, 0),
         CASE(test_a_prepared_handle_goes_with_the_child_that_ends_without_adopting,
              FOR_EPHEMERAL | FOR_FEW | WITHOUT_KEEPER_TOO | RENDEZVOUS_TOO, 0),
