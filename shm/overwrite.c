@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* How often others may send as many messages as are kept while somebody looks for what is there. */
+#define RANGE_TRIES 16
+
 bool chan__overwrite(struct party *party, uint64_t word, const struct held *spare)
 {
     if (!chan__exchange(party, party->cursor.index, word, spare, INTENT_SEND))
@@ -81,13 +84,23 @@ static uint64_t skip_retired(const struct segment *s, uint64_t tail)
     return number;
 }
 
+/* What nobody retired can only be gone because of what was sent since the tail was found: look again then. Nothing is
+ * retained if the tail is still there afterwards. */
 int chan__retained_range(const struct segment *s, uint64_t *oldest, uint64_t *tail)
 {
-    struct cursor at;
-    int result = chan__ring_tail(s, &at);
-    if (result)
-        return result;
-    *tail = chan__ring_number(&s->g, at);
-    *oldest = skip_retired(s, *tail);
+    for (int tries = 0; tries < RANGE_TRIES; tries++) {
+        struct cursor at;
+        uint64_t word;
+        int result = chan__ring_tail(s, &at);
+        if (result)
+            return result;
+        *tail = chan__ring_number(&s->g, at);
+        *oldest = skip_retired(s, *tail);
+        if (*oldest != *tail)
+            break;
+        result = chan__retained_find(s, at, &word);
+        if (result == -EAGAIN || result == -EPIPE)
+            break;
+    }
     return 0;
 }
