@@ -20,6 +20,18 @@ void course_free(struct course *course)
     free(course);
 }
 
+static bool is_milestone(const char *word)
+{
+    static const char *const words[] = {
+        "ring cell",  "record hold cell", "record status", "record words of its kind",
+        "state",      "orphan summary",   "data event",    "space event",
+        "life event", "record deaths"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(word, words[i]))
+            return true;
+    return false;
+}
+
 void course_observe(struct course *c, struct trial *t, struct victim *victim)
 {
     struct image image = {0};
@@ -34,6 +46,7 @@ void course_observe(struct course *c, struct trial *t, struct victim *victim)
         running = victim_step(victim);
         struct event event = {.step = victim->steps, .name = "system call"};
         bool changed = t->ch && image_changed(&image, event.name, sizeof event.name);
+        event.is_milestone = changed && is_milestone(event.name);
         if (changed || victim->in_system_call)
             c->events[c->event_count++] = event;
         c->foreign_changes += changed && !access;
@@ -58,11 +71,13 @@ void course_run_to(const struct course *c, struct trial *t, struct victim *victi
         (void)victim_step(victim);
 }
 
-static uint64_t next_around_event(const struct course *c, uint64_t step, bool before)
+static uint64_t next_around_event(const struct course *c, uint64_t step, enum places places)
 {
     for (unsigned i = 0; i < c->event_count; i++) {
         uint64_t at = c->events[i].step;
-        if (before && at > step + 1)
+        if (places == PLACES_AT_MILESTONES && !c->events[i].is_milestone)
+            continue;
+        if (places == PLACES_AROUND_EVENTS && at > step + 1)
             return at - 1;
         if (at > step && at < c->steps)
             return at;
@@ -76,7 +91,7 @@ uint64_t course_next(const struct course *c, uint64_t step, enum places places)
         for (uint64_t next = step + 1; next < c->steps; next++)
             if (c->accesses[next])
                 return next;
-    return next_around_event(c, step, places == PLACES_AROUND_EVENTS);
+    return next_around_event(c, step, places);
 }
 
 const char *course_event(const struct course *c, uint64_t step)

@@ -18,12 +18,15 @@ enum places {
     PLACES_OF_STOPS,
     /* Some of these: right after each event, and right before, when everything has been read that it depends on. */
     PLACES_AROUND_EVENTS,
+    /* Some of the first: right after a message or an endpoint has changed hands, or somebody has been told. */
+    PLACES_AT_MILESTONES,
 };
 
 /* A step that others can see: it changed the segment, or was a system call. */
 struct event {
     uint64_t step; /* that many steps have been taken after it */
     char name[40];
+    bool is_milestone;
 };
 
 struct course {

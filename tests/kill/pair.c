@@ -83,13 +83,18 @@ static void finish(struct trial *t, struct victim victims[2], const struct pair 
     company->settle(t);
 }
 
+static enum places places_of(bool goes_on, bool milestones)
+{
+    return milestones ? PLACES_AT_MILESTONES : goes_on ? PLACES_AROUND_EVENTS : PLACES_OF_KILLS;
+}
+
 /* All places of the second for one place of the first. */
 static void run_second(struct trial *t, const struct pair *pair, const struct course *first, uint64_t step,
-                       struct course *second)
+                       struct course *second, bool milestones)
 {
     struct victim victims[2];
     bool goes_on = pair->ending == SECOND_CONTINUED || pair->ending == BOTH_CONTINUED;
-    enum places places = goes_on ? PLACES_AROUND_EVENTS : PLACES_OF_KILLS;
+    enum places places = places_of(goes_on, milestones);
     open_trial(t, victims, pair, first, step);
     course_observe(second, t, &victims[1]);
     t->tally.instructions += second->steps;
@@ -127,11 +132,11 @@ void pair_run(struct trial *t, const struct pair *pair, const struct course *fir
 {
     unsigned limit = t->tally.failures + FAILURES_MAX;
     bool goes_on = pair->ending == FIRST_CONTINUED || pair->ending == BOTH_CONTINUED;
-    enum places places = goes_on ? PLACES_AROUND_EVENTS : PLACES_OF_KILLS;
+    enum places places = places_of(goes_on, plan->milestones);
     t->tally.cases++;
     for (uint64_t step = 0; step < first->steps && t->tally.failures < limit;
          step = course_next(first, step, places))
         if (plan_takes(plan, &t->tally, t->where))
-            run_second(t, pair, first, step, second);
+            run_second(t, pair, first, step, second, plan->milestones);
     fflush(stdout);
 }

@@ -4,6 +4,9 @@
  *
  *   pairs [ARGUMENT...]       see plan.h; a place is one of the first victim, with all of the second
  *
+ * With --milestones at the most important of these events only: where a message or an endpoint has just changed hands, or
+ * somebody has been told.
+ *
  * By default the pairs of operations that touch the same words are tried, in sets: "exchanges"; "comers", which come
  * and go; "meetings" of a rendezvous; "fair", for places in a queue with an order; "broadcasts"; "watches"; and "calls".
  * --all takes every pair; of the last two sets, if one is asked for, every pair of that. */

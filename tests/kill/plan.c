@@ -15,8 +15,13 @@ static bool parse_flag(struct plan *p, const char *argument)
     const struct {
         const char *name;
         bool *value;
-    } flags[] = {{"--all", &p->all},     {"--kill", &p->kills},          {"--stop", &p->stops},
-                 {"--sites", &p->sites}, {"--fail-fast", &p->fail_fast}, {"--verbose", &p->verbose}};
+    } flags[] = {{"--all", &p->all},
+                 {"--kill", &p->kills},
+                 {"--stop", &p->stops},
+                 {"--sites", &p->sites},
+                 {"--fail-fast", &p->fail_fast},
+                 {"--verbose", &p->verbose},
+                 {"--milestones", &p->milestones}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (!strcmp(argument, flags[i].name))
             return *flags[i].value = true;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct plan {
-    bool all, kills, stops, verbose, sites, fail_fast;
+    bool all, kills, stops, verbose, sites, fail_fast, milestones;
     const char *operation, *second, *third, *set, *scene, *ending; /* NULL: any */
     uint64_t step;                                                 /* 0: any */
     unsigned part, parts;
@@ -23,11 +23,12 @@ struct plan {
  *
  *   [--all] [--kill | --stop] [--operation NAME] [--second NAME] [--third NAME] [--set NAME]
  *   [--scene NAME] [--ending NAME] [--step K] [--part I/N] [--from PLACE] [--fail-fast]
- *   [--verbose]
+ *   [--verbose] [--milestones]
  *
  * --part I/N takes every N-th place, beginning with the I-th. A run that was broken off continues --from the
  * place that it reported last; the places keep their numbers as long as program and arguments do.
- * --fail-fast tries no other place after a failure. */
+ * --fail-fast tries no other place after a failure. --milestones is for pairs.c and
+ * reuse.c. */
 void plan_parse(struct plan *plan, int argc, char **argv);
 
 /* True if `name` is what was asked for, or nothing was. */

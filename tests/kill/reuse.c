@@ -6,7 +6,8 @@
  *
  *   reuse [ARGUMENT...]       see plan.h; a place is one of the first with one of the second
  *
- * --operation is the first one's, --third the third one's. Without --all only some scenes are tried. */
+ * --operation is the first one's, --third the third one's. Without --all only some scenes are tried; with --milestones,
+ * only the places of pairs.c of that name. */
 #include "course.h"
 #include "plan.h"
 #include "survivors.h"
@@ -43,8 +44,15 @@ struct reuse {
     const struct operation *operations[PARTS_MAX];
     struct course *courses[PARTS_MAX];
     uint64_t places[PARTS_MAX];
+    bool milestones; /* only there */
     struct victim victims[PARTS_MAX];
 };
+
+static uint64_t next_place(const struct reuse *r, unsigned number)
+{
+    enum places places = number == DEAD ? PLACES_OF_KILLS : PLACES_AROUND_EVENTS;
+    return course_next(r->courses[number], r->places[number], r->milestones ? PLACES_AT_MILESTONES : places);
+}
 
 static void leave_at_place(struct trial *t, struct reuse *r, unsigned number)
 {
@@ -102,7 +110,7 @@ static void run_newcomer(struct trial *t, struct reuse *r)
     trial_continue(t, REPAIRER, &r->victims[REPAIRER]);
     close_trial(t, r);
     for (r->places[NEWCOMER] = 0; r->places[NEWCOMER] < course->steps;
-         r->places[NEWCOMER] = course_next(course, r->places[NEWCOMER], PLACES_AROUND_EVENTS)) {
+         r->places[NEWCOMER] = next_place(r, NEWCOMER)) {
         open_reuse(t, r);
         leave_at_place(t, r, NEWCOMER);
         t->tally.stops++;
@@ -139,7 +147,7 @@ static void run_repairer(struct trial *t, struct reuse *r, struct plan *plan)
     victim_reap(&r->victims[REPAIRER]);
     trial_end(t);
     for (r->places[REPAIRER] = 0; r->places[REPAIRER] < course->steps && t->tally.failures < limit;
-         r->places[REPAIRER] = course_next(course, r->places[REPAIRER], PLACES_AROUND_EVENTS))
+         r->places[REPAIRER] = next_place(r, REPAIRER))
         run_newcomers(t, r, plan);
 }
 
@@ -156,7 +164,7 @@ static void run_case(struct trial *t, struct reuse *r, struct plan *plan)
     t->tally.cases++;
     t->tally.instructions += course->steps;
     for (r->places[DEAD] = 0; r->places[DEAD] < course->steps && t->tally.failures < limit;
-         r->places[DEAD] = course_next(course, r->places[DEAD], PLACES_OF_KILLS))
+         r->places[DEAD] = next_place(r, DEAD))
         run_repairer(t, r, plan);
     fflush(stdout);
 }
@@ -177,6 +185,7 @@ int main(int argc, char **argv)
     struct reuse reuse = {.operations = {[REPAIRER] = operation_find("repair")}};
     victim_set_up(argv);
     plan_parse(&plan, argc, argv);
+    reuse.milestones = plan.milestones;
     for (unsigned i = 0; i < PARTS_MAX; i++)
         reuse.courses[i] = course_new();
     for (unsigned s = 0; s < sizeof scenes / sizeof scenes[0]; s++) {
