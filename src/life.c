@@ -16,6 +16,9 @@
 #include <limits.h>
 #include <unistd.h>
 
+/* Of a record by who opens a channel: it is changed a few times by those who attach, leave or repair. */
+#define LOOKS_MAX 16
+
 /* Those who wait for answers, each on an event of its own. */
 static void wake_callers(struct chan *ch)
 {
@@ -198,16 +201,29 @@ void chan__heal_if_due(struct chan *ch)
         chan__wake_all(ch);
 }
 
+/* True if there is nobody in this record. What is changed while it is looked at, as by somebody who repairs it, is looked at
+ * again; but not for ever, whatever others do. */
+static bool is_left(const struct segment *s, uint32_t number)
+{
+    for (int tries = 0; tries < LOOKS_MAX; tries++) {
+        uint64_t status = load_acquire(&seg_record(s, number)->status); /* STATUS */
+        uint32_t state = status_state(status);
+        if (state == RECORD_FREE || state == CHAN_STATE_DEAD || status_role(status) == CHAN_ROLE_WEAK ||
+            chan__endpoint_is_dead(s, number, status))
+            return true;
+        if (load_relaxed(&seg_record(s, number)->status) == status)
+            return false;
+    }
+    return false;
+}
+
 /* True if nobody is seen, looking at one record after the other. */
 static bool seems_left(const struct segment *s)
 {
-    for (uint32_t number = 0; number < s->g.endpoints; number++) {
-        uint64_t status = load_acquire(&seg_record(s, number)->status);
-        bool counts = status_state(status) != RECORD_FREE && status_role(status) != CHAN_ROLE_WEAK;
-        if (counts && status_state(status) != CHAN_STATE_DEAD && !chan__endpoint_is_dead(s, number, status))
-            return false;
-    }
-    return true;
+    uint32_t number = 0;
+    while (number < s->g.endpoints && is_left(s, number))
+        number++;
+    return number == s->g.endpoints;
 }
 
 bool chan__life_is_stale(struct chan *ch)
