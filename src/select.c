@@ -450,6 +450,13 @@ static int spin(struct selecting *s, enum spinning how)
     return result == -EAGAIN ? chan__give_way(attempt_all, s) : result;
 }
 
+/* Whether what ended a call has to do with a channel. A timer or a descriptor may be ready before each sleep, so that none
+ * ever looks for the dead. */
+static bool is_of_channel(const struct selecting *s, int result)
+{
+    return !result && s->index >= 0 && is_endpoint(&s->sel->arms[s->index]);
+}
+
 static int select_until(struct chan_select *sel, struct chan_selected *out, int64_t deadline_ns, int *index)
 {
     struct selecting s = {sel, out, -1};
@@ -477,6 +484,8 @@ static int select_until(struct chan_select *sel, struct chan_selected *out, int6
             if (is_endpoint(&sel->arms[i]))
                 show_going_on(&sel->arms[i]);
     }
+    if (deadline_ns != DEADLINE_TRY && !is_of_channel(&s, result))
+        heal_all_due(sel);
     if (index)
         *index = s.index;
     return result;
