@@ -4,6 +4,7 @@
 
 #include <capstone/capstone.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static struct {
 
 static void read_ranges(pid_t pid)
 {
-    char line[512], path[40];
+    char line[PATH_MAX + 100], path[40];
     snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
     FILE *maps = fopen(path, "r");
     if (!maps)

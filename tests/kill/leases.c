@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define LEASE_NS INT64_C(2000000) /* the owner gets to its place in a tenth of that */
+#define LEASE_NS INT64_C(20000000) /* the owner is stepped to its place in a fraction of that */
 #define FAILURES_MAX 6u
 
 struct sight {
@@ -142,8 +142,9 @@ int main(int argc, char **argv)
     stage.owner = &sights[0];
     stage.repairer = &sights[1];
     stage.tally.cases = 1;
-    for (uint64_t i = 0, done = 0; !(done & OWNER_DONE); i++)
-        for (uint64_t j = done = 0; !(done & REPAIRER_DONE) && stage.tally.failures < FAILURES_MAX; j++)
+    unsigned limit = plan.fail_fast ? 1 : FAILURES_MAX;
+    for (uint64_t i = 0, done = 0; !(done & OWNER_DONE) && stage.tally.failures < limit; i++)
+        for (uint64_t j = done = 0; !(done & REPAIRER_DONE) && stage.tally.failures < limit; j++)
             if (plan_takes(&plan, &stage.tally, "lease"))
                 done = (uint64_t)run(&stage, i, j);
     return tally_report(&stage.tally);

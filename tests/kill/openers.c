@@ -143,10 +143,11 @@ int main(int argc, char **argv)
     stage.sight = mmap(NULL, sizeof *stage.sight, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (stage.sight == MAP_FAILED)
         return 2;
+    unsigned limit = plan.fail_fast ? 1 : FAILURES_MAX;
     for (unsigned i = 0; i < sizeof trials / sizeof *trials; i++) {
         bool goes_on = true;
         stage.tally.cases++;
-        for (uint64_t place = 0; goes_on && stage.tally.failures < FAILURES_MAX; place++)
+        for (uint64_t place = 0; goes_on && stage.tally.failures < limit; place++)
             if (plan_takes(&plan, &stage.tally, NAME))
                 goes_on = trials[i](&stage, place);
     }
