@@ -2,10 +2,10 @@
 /* The ring of cells: walking to the tail and the head, and the exchange of blocks. */
 #include "shm/ring.h"
 
+#include "shm/copy.h"
 #include "shm/owner.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* Hints move once per cache line of cells: measured better than at every message, and a walk of at most a
  * line. */
@@ -385,7 +385,7 @@ static ALWAYS_INLINE bool put_small(struct party *party, uint64_t word, struct h
                                     size_t size, uint64_t sent_ns)
 {
     store_relaxed(&hand->block->extent_count, 0);
-    memcpy(hand->block->payload, data, size);
+    copy_bytes(hand->block->payload, data, size);
     chan__block_describe(hand->block, size, sent_ns, party->number);
     if (!exchange_in_ring(party, word, hand, INTENT_SEND, 0))
         return false;
@@ -552,7 +552,7 @@ static ALWAYS_INLINE void hand_small(struct party *party, struct held *hand, voi
 {
     struct seg_record *record = party->record;
     store_relaxed(&hand->block->deliveries, 1); /* what has been delivered before never lies in the ring */
-    memcpy(buffer, hand->block->payload, size);
+    copy_bytes(buffer, hand->block->payload, size);
     hand->word = hold_released(&party->segment->g, hand->word);
     store_release(&record->holds[hand->hold], hand->word); /* ACK */
     store_relaxed(&record->received_bytes, load_relaxed(&record->received_bytes) + size);

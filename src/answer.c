@@ -3,10 +3,10 @@
 #include "src/kind.h"
 
 #include "shm/arena.h"
+#include "shm/copy.h"
 #include "shm/event.h"
 
 #include <limits.h>
-#include <string.h>
 
 static struct segment *segment_of(const struct chan_receiver *rx)
 {
@@ -57,7 +57,7 @@ static int fill(struct answering *op)
     if (!payload)
         return -EBADMSG;
     if (op->size)
-        memcpy(payload, op->data, op->size);
+        copy_bytes(payload, op->data, op->size);
     store_relaxed(&op->spare.block->size, op->size);
     return 0;
 }

@@ -3,10 +3,10 @@
 #include "src/kind.h"
 
 #include "shm/arena.h"
+#include "shm/copy.h"
 #include "shm/event.h"
 
 #include <limits.h>
-#include <string.h>
 
 static struct segment *segment_of(const struct chan_sender *tx)
 {
@@ -92,7 +92,7 @@ static int copy_answer(struct finishing *op, uint32_t number)
     if (size > op->capacity)
         return -EMSGSIZE;
     if (size)
-        memcpy(op->buffer, payload, size);
+        copy_bytes(op->buffer, payload, size);
     return 0;
 }
 

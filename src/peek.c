@@ -3,11 +3,11 @@
 #include "src/handle.h"
 
 #include "shm/arena.h"
+#include "shm/copy.h"
 #include "shm/overwrite.h"
 #include "shm/watch.h"
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #define ROUNDS 16
@@ -17,7 +17,7 @@
 static int copy_payload(const struct segment *s, const unsigned char *payload, void *buffer, size_t bytes)
 {
     if (!s->g.steps || payload < seg_arena(s, 0)) {
-        memcpy(buffer, payload, bytes);
+        copy_bytes(buffer, payload, bytes);
         return 0;
     }
     if (!chan__segment_has_fd(s))
@@ -83,7 +83,7 @@ static int peek_value(const struct segment *s, uint64_t *position, void *buffer,
         found.size <= s->g.message_size ? chan__payload(s, block, found.size) : NULL;
     bool is_there = found.position >= *position;
     if (is_there && payload && found.size && capacity)
-        memcpy(buffer, payload, found.size < capacity ? found.size : capacity);
+        copy_bytes(buffer, payload, found.size < capacity ? found.size : capacity);
     atomic_thread_fence(memory_order_acquire); /* the copy before the look at whether it was stable */
     if (!is_there || chan__watch_word(s) != word)
         return -EAGAIN;

@@ -4,6 +4,7 @@
 
 #include "shm/admission.h"
 #include "shm/arena.h"
+#include "shm/copy.h"
 #include "shm/event.h"
 #include "shm/match.h"
 #include "shm/orphans.h"
@@ -11,7 +12,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 
 /* How often to look again because messages were given back meanwhile: more often, and somebody writes nonsense. */
 #define ORPHAN_ROUNDS 1000
@@ -183,7 +183,7 @@ static inline bool copy_out(struct receiving *op, void *buffer)
     if (!payload)
         return false;
     if (op->message.size)
-        memcpy(buffer, payload, op->message.size);
+        copy_bytes(buffer, payload, op->message.size);
     finish(op);
     return true;
 }

@@ -3,6 +3,7 @@
 #include "src/kind.h"
 
 #include "shm/arena.h"
+#include "shm/copy.h"
 #include "shm/event.h"
 #include "shm/orphans.h"
 
@@ -101,7 +102,7 @@ static int send_on(struct chan_receiver *rx, uint32_t hold, const struct message
         return -EBADMSG;
     }
     if (m->size)
-        memcpy(loan->data, payload, m->size);
+        copy_bytes(loan->data, payload, m->size);
     if (chan_try_commit(rx->dead_letters, loan, m->size)) {
         /* Filled up or closed since it was looked at: the next look decides again. */
         chan__orphans_give_back(&h->endpoint.party, hold_bit(h, hold));

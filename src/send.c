@@ -3,12 +3,12 @@
 #include "src/kind.h"
 
 #include "shm/arena.h"
+#include "shm/copy.h"
 #include "shm/event.h"
 #include "shm/overwrite.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 #include <time.h>
 
 /* Above this, look whether there is room before copying; below, copying is cheaper than looking twice. */
@@ -104,7 +104,7 @@ static ALWAYS_INLINE int describe(struct sending *op)
     if (!payload)
         return -EBADMSG;
     if (op->data && op->size)
-        memcpy(payload, op->data, op->size);
+        copy_bytes(payload, op->data, op->size);
     chan__block_describe(block, op->size, sending_time(op), op->tx->handle.endpoint.party.number);
     return 0;
 }

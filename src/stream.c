@@ -2,9 +2,10 @@
 /* The byte-stream face: reading and writing as with a pipe. */
 #include "src/kind.h"
 
+#include "shm/copy.h"
+
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 
 /* Empty messages mean nothing to a stream. After so many, a call looks at its deadline: a peer that sends nothing else
  * is not to keep a call that does not wait. */
@@ -40,7 +41,7 @@ static int read_rest(struct reading *op)
     if (bytes > op->size - op->done)
         bytes = op->size - op->done;
     if (bytes)
-        memcpy(op->buffer + op->done, (const unsigned char *)rx->rest.data + rx->read_bytes, bytes);
+        copy_bytes(op->buffer + op->done, (const unsigned char *)rx->rest.data + rx->read_bytes, bytes);
     op->done += bytes;
     rx->read_bytes += bytes;
     if (rx->read_bytes == rx->rest.size && kind_of(op)->release(rx, &rx->rest))

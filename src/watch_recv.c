@@ -3,12 +3,12 @@
 #include "src/kind.h"
 
 #include "shm/arena.h"
+#include "shm/copy.h"
 #include "shm/event.h"
 #include "shm/watch.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 
 /* No value has this version: whoever has seen it has seen nothing. */
 #define NOTHING_SEEN UINT64_MAX
@@ -130,7 +130,7 @@ static int copy_out(struct look *look, void *buffer, size_t capacity, size_t *si
     size_t length = look->pinned.message.size;
     int result = !payload ? -EBADMSG : length > capacity ? -EMSGSIZE : 0;
     if (!result && length)
-        memcpy(buffer, payload, length);
+        copy_bytes(buffer, payload, length);
     unpin(look->rx, look->slot);
     if (size && result != -EBADMSG)
         *size = length;

@@ -3,6 +3,7 @@
 #include "src/kind.h"
 
 #include "shm/arena.h"
+#include "shm/copy.h"
 #include "shm/event.h"
 #include "shm/watch.h"
 
@@ -166,7 +167,7 @@ static int copy_value(const struct chan_sender *tx, const struct message *value,
     if (value->size > capacity)
         return -EMSGSIZE;
     if (value->size)
-        memcpy(buffer, payload, (size_t)value->size);
+        copy_bytes(buffer, payload, (size_t)value->size);
     return 0;
 }
 
