@@ -18,6 +18,11 @@
 #define PATIENCE_WARNED_NS INT64_C(8000000)
 #define PATIENCE_GROWTH 4
 
+/* Of the first sleep. Tests of what wakes somebody who has long been asleep begin with the longest. */
+#ifndef PATIENCE_FIRST_NS
+#define PATIENCE_FIRST_NS PATIENCE_WARNED_NS
+#endif
+
 struct patience {
     int64_t now_ns; /* of the next sleep, at most */
 };

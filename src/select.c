@@ -388,7 +388,7 @@ static enum occasion occasion_of(int slept, const struct turn *turn)
 static int wait_for_one(struct selecting *s, int64_t deadline_ns)
 {
     struct chan_select *sel = s->sel;
-    struct patience patience = {PATIENCE_WARNED_NS};
+    struct patience patience = {PATIENCE_FIRST_NS};
     struct turn turn = {-1, TURN_NS, CHAN_FOREVER};
     enum occasion occasion = NOTHING_NEW;
     for (int slept = 0;;) {

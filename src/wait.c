@@ -138,7 +138,7 @@ static int sleep_until(struct handle *h, uint32_t waits_for, int (*attempt)(void
     store_release(&record->waits_for, waits_for);
     int result;
     bool interrupted = false;
-    struct patience patience = {PATIENCE_WARNED_NS};
+    struct patience patience = {PATIENCE_FIRST_NS};
     for (;;) {
         atomic_u32 *event = chan__sleeps_on(h, waits_for);
         uint32_t key = chan__event_prepare(event);

@@ -39,7 +39,7 @@ static int create(struct handle *h, struct chan_receiver *rx, struct chan_sender
     w->rx = rx;
     w->tx = tx;
     w->waits_for = rx ? CHAN_WAITS_FOR_MESSAGE : CHAN_WAITS_FOR_SPACE;
-    w->patience.now_ns = PATIENCE_WARNED_NS;
+    w->patience.now_ns = PATIENCE_FIRST_NS;
     *out = w;
     return 0;
 }
@@ -82,7 +82,7 @@ static int try_once(struct chan_waiter *w, int (*attempt)(void *), void *argumen
 {
     int result = attempt ? attempt(argument) : look(w);
     if (result != -EAGAIN && (attempt || look_is_all(w)))
-        w->patience.now_ns = PATIENCE_WARNED_NS;
+        w->patience.now_ns = PATIENCE_FIRST_NS;
     return result;
 }
 

@@ -24,7 +24,8 @@
 #include <unistd.h>
 
 /* Beyond this a sleeper counts as stuck; what is usual is reported. Less than what it takes to look around by
- * itself when nobody has warned it. */
+ * itself when nobody has warned it, if its process has a keeper, since it begins as if it had slept for long
+ * (CMakeLists.txt). */
 #define DEADLINE_NS INT64_C(1000000000)
 
 /* So long nothing is expected to happen before it is concluded that there is nothing. */
@@ -122,13 +123,20 @@ static void sleep_in_call(struct sleeper *s, struct trial *t)
         result = chan_attach_sender(ch, CHAN_NO_SPIN, &tx);
         if (!result)
             atomic_store(&s->shared->attached, 1 + (int)chan_sender_number(tx));
+        /* With a short wait before, which looks for the dead: else the long one would soon end for that. */
         if (!result)
+            result = s->for_end ? chan_wait_closed_timeout(tx, 1)
+                                : chan_send_timeout(tx, s->shared->message, size, 1);
+        if (result == -ETIMEDOUT)
             result = s->for_end ? chan_wait_closed(tx) : asleep_send(tx, s->shared->message, size);
     } else if (!result) {
         result = chan_attach_receiver(ch, CHAN_NO_SPIN, &rx);
         if (!result)
             atomic_store(&s->shared->attached, 1 + (int)chan_receiver_number(rx));
         if (!result)
+            result =
+                chan_recv_timeout(rx, s->shared->message, sizeof s->shared->message, &s->shared->size, 1);
+        if (result == -ETIMEDOUT)
             result = asleep_recv(rx, s->shared->message, sizeof s->shared->message, &s->shared->size);
     }
     s->shared->when_ns = chan_now();

@@ -8,6 +8,7 @@
 #include "plan.h"
 #include "watching.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +77,10 @@ static void sleep_until_changed(const struct stage *s)
         result = chan_attach_receiver(ch, CHAN_NO_SPIN, &rx);
     if (!result) {
         atomic_store(&s->sleeper.shared->attached, 1 + (int)chan_receiver_number(rx));
-        result = chan_watch_changed(rx);
+        result = chan_watch_changed_timeout(
+            rx, 1); /* looks for the dead: else the long wait would soon end for that */
+        if (result == -ETIMEDOUT)
+            result = chan_watch_changed(rx);
     }
     if (!result)
         result = chan_watch_borrow(rx, value, sizeof value, &size);
