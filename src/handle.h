@@ -3,6 +3,7 @@
 #ifndef SRC_HANDLE_H
 #define SRC_HANDLE_H
 
+#include "shm/copy.h"
 #include "shm/endpoint.h"
 #include "shm/reply.h"
 
@@ -61,6 +62,7 @@ struct chan_sender {
     uint64_t sent_to;         /* broadcast: the number of the message sent last, + 1 */
     uint64_t slowest;         /* broadcast that blocks: no subscriber is behind this message */
     struct reply_to reply_to; /* CHAN_CALL: of the request that is being sent, else zero */
+    struct copier copier;
 };
 
 /* A message that a broadcast's receiver looks at in place. */

@@ -103,7 +103,9 @@ static ALWAYS_INLINE int describe(struct sending *op)
     unsigned char *payload = chan__payload(segment_of(op->tx), block, op->size);
     if (!payload)
         return -EBADMSG;
-    if (op->data && op->size)
+    if (op->data && op->size >= COPY_LEARNING_BYTES)
+        chan__copy_learning(&op->tx->copier, payload, op->data, op->size);
+    else if (op->data && op->size)
         copy_bytes(payload, op->data, op->size);
     chan__block_describe(block, op->size, sending_time(op), op->tx->handle.endpoint.party.number);
     return 0;

@@ -57,7 +57,8 @@ CHAN_API CHAN_MUST_USE int chan_uring_arm(struct chan_uring *u);
  *   0           it may be ready, and is not armed
  *   -EAGAIN     it is not, and is armed again
  *   -ECANCELED  chan_uring_cancel(), or another cancellation; it is not armed, and its wake-up went to
- *               somebody else
+ *               somebody else. Only after chan_uring_cancel() is this sure: of a wait that was about to end by itself,
+ *               as each does once in a while, a cancellation by the program says -EAGAIN
  *   -EINVAL     it was not armed      -EBUSY ... as above, not armed; or what the kernel said of the wait
  * Since 0.1. */
 CHAN_API CHAN_MUST_USE int chan_uring_complete(struct chan_uring *u, const struct io_uring_cqe *cqe);

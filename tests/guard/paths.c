@@ -94,7 +94,7 @@ static const struct path paths[] = {
     {"copied-8", NULL, copied, 8},
     {"copied-64", NULL, copied, 64},
     {"copied-4200", NULL, copied, 4200},
-    {"copied-64k", NULL, copied, 65536},
+    {"copied-12k", NULL, copied, 12288},
     {"batch-64", NULL, batch, 64},
     {"in-place-64", NULL, in_place, 64},
     {"in-place-64k", NULL, in_place, 65536},
