@@ -46,7 +46,7 @@ static void copy_past_caches(void *to, const void *from, size_t size)
         _mm_stream_si128(out + 2, c), _mm_stream_si128(out + 3, d);
     }
     memcpy(out, in, size);
-    _mm_sfence(); /* these stores are in no order with others */
+    _mm_sfence(); /* these stores are in no order with later ones; locked instructions before them they do not overtake */
 }
 #else
 #define HAS_WAY_PAST 0
