@@ -67,8 +67,8 @@ int main(int argc, char **argv)
 {
     struct chan_options options = CHAN_OPTIONS_INIT;
     struct chan *ch;
-    struct chan_sender *tx;
-    struct chan_receiver *rx;
+    struct chan_sender *tx = NULL;
+    struct chan_receiver *rx = NULL;
     demand(argc == 3, "usage: crossing_paths SIZE BATCH");
     size_t size = strtoul(argv[1], NULL, 10), batch = strtoul(argv[2], NULL, 10);
     demand(size > 0 && size <= SIZE_MAX_HERE && batch > 0 && batch <= BATCH_MAX, "out of range");
